@@ -1,0 +1,94 @@
+"""The `jamd` program: a table of commands, loaded when they are asked for, and how it speaks when they fail."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from jamd import __version__
+from jamd.errors import JamdError
+
+COMMANDS = {
+    "listen": "Play with you: hear one port, answer on another, in time",
+    "jam": "Hear jamd play with a built-in player, nothing plugged in",
+    "render": "Answer a MIDI file with a MIDI file",
+    "train": "Learn from recordings: MIDI files or folders of them",
+    "models": "List the models that are bundled, and show their cards",
+    "ports": "List the MIDI inputs and outputs of this machine",
+    "panic": "Silence an output now",
+    "sessions": "List the sessions that were kept",
+}
+"""Every command with the first sentence of its help, so that `jamd --help` imports none of them."""
+
+INTERRUPTED = 130
+"""The exit status of a program ended by Ctrl-C: 128 and the signal's number."""
+
+
+class Commands(click.Group):
+    """A group that imports `jamd.commands.NAME` when NAME is called, and says in one line what went wrong."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"jamd.commands.{cmd_name}").command
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **named: Any) -> NoReturn:
+        named["standalone_mode"] = False
+        try:
+            status = super().main(args, *rest, **named)
+            sys.stdout.flush()  # a closed pipe is met here and not at the interpreter's end
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            status = error.exit_code
+        except click.UsageError as error:
+            status = _say(f"{error.format_message()}{_where_to_read(error)}", error.exit_code)
+        except click.ClickException as error:
+            status = _say(error.format_message(), error.exit_code)
+        except JamdError as error:
+            status = _say(str(error), error.exit_status)
+        except (click.Abort, KeyboardInterrupt):
+            status = INTERRUPTED
+        except BrokenPipeError:
+            # Nobody reads any more. What is still in the buffer must not be tried again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = 1
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say(message: str, status: int) -> int:
+    """One line on stderr, however click or a library broke it."""
+    click.echo(f"jamd: {' '.join(message.split())}", err=True)
+    return status
+
+
+def _where_to_read(error: click.UsageError) -> str:
+    return f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+
+
+@click.group(
+    cls=Commands,
+    context_settings={
+        "auto_envvar_prefix": "JAMD",
+        "show_default": True,
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+    },
+    epilog="Every option may also be set in the environment: listen's --tempo by JAMD_LISTEN_TEMPO, and so on.",
+)
+@click.version_option(__version__, message="jamd %(version)s")
+def main() -> None:
+    """A co-improviser that lives on a MIDI cable: it listens, and answers in time."""

@@ -1,0 +1,1 @@
+"""The commands of `jamd`: one to a module, each with one click command named `command`."""

@@ -1,0 +1,45 @@
+"""jamd never hears itself: what it sent and what comes back on the input are told apart."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import mido
+
+WINDOW_SECONDS = 0.25
+"""A loop through a synth or a DAW comes back within this; one sent message excuses one received."""
+LONGEST = 4096
+
+
+class Echo:
+    """Remembers what was just sent; one message that comes back is recognised once."""
+
+    def __init__(self) -> None:
+        self._sent: deque[tuple[float, tuple[int, ...]]] = deque(maxlen=LONGEST)
+
+    def sent(self, message: mido.Message, seconds: float) -> None:
+        key = _key(message)
+        if key is not None:
+            self._sent.append((seconds, key))
+
+    def is_own(self, message: mido.Message, seconds: float) -> bool:
+        """Whether this is a message of ours coming back."""
+        while self._sent and self._sent[0][0] < seconds - WINDOW_SECONDS:
+            self._sent.popleft()
+        key = _key(message)
+        if key is not None:
+            for entry in self._sent:
+                if entry[1] == key:
+                    self._sent.remove(entry)
+                    return True
+        return False
+
+
+def _key(message: mido.Message) -> tuple[int, ...] | None:
+    """What stays the same when a device passes a message on; a note-on of velocity 0 is a note-off."""
+    if message.type in ("note_on", "note_off"):
+        velocity = message.velocity if message.type == "note_on" else 0
+        return (message.channel, message.note, velocity)
+    if message.type == "control_change":
+        return (message.channel, message.control, message.value, -1)
+    return None

@@ -1,0 +1,44 @@
+"""The improviser listens through a mind and writes answers with it, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from jamd.models.features import Place
+from jamd.models.mind import Mind
+from jamd.models.sampling import Knobs, spell
+from jamd.note import REST, Frame
+
+
+class Improviser:
+    """One player's ear and imagination. What was heard and what is imagined are kept apart: an answer is
+    written ahead of time as if it were already played, and only what is really played is heard for good."""
+
+    def __init__(self, mind: Mind, knobs: Knobs, seed: int | None = None) -> None:
+        self.mind, self.knobs = mind, knobs
+        self._rng = np.random.default_rng(seed)
+        self._memory = mind.start()
+
+    def hear(self, player: Frame, own: Frame, place: Place) -> None:
+        """One step of both parts, as it was played."""
+        self._memory = self.mind.hear(self._memory, player, own, place)
+
+    def answer(self, places: Sequence[Place], first_beat_steps: int) -> Iterator[Frame]:
+        """The frames of an answer that lies on `places`.
+
+        Never empty: if nothing has sounded by the end of the first beat, a note begins there.
+        """
+        memory = self._memory
+        turn = self.mind.begin(memory)
+        before = REST
+        begun = False
+        for step, place in enumerate(places):
+            turn, word = self.mind.word(memory, turn, before, place, False)
+            must = not begun and step >= min(first_beat_steps, len(places) - 1)
+            frame = spell(word, self.knobs, self._rng, attack=must)
+            yield frame
+            begun = begun or bool(frame.onsets)
+            before = frame
+            memory = self.mind.hear(memory, REST, frame, place)

@@ -1,0 +1,101 @@
+"""A session in real time: built, run until a signal or the end of the music, and summed up."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+import click
+
+from jamd.clock import SystemClock
+from jamd.engine import Engine
+from jamd.improviser import Improviser
+from jamd.output import Output, Port
+from jamd.recorder import Recorder
+from jamd.transport import Transport
+from jamd.turns import Form
+from jamd.voice import Voice
+from jamd.worker import ThreadWorker
+
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a live session is made of."""
+
+    transport: Transport
+    form: Form
+    voice: Voice
+    improvisers: Callable[[], Improviser]
+    record: Path | None = None
+    trace: TextIO | None = None
+
+
+@contextmanager
+def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]:
+    """An engine on the system's clock that plays to `port`, with its recorder running."""
+    clock = SystemClock()
+    output = Output(port, clock, session.trace)
+    with ExitStack() as stack:
+        recorder: Recorder | NoRecorder = NoRecorder()
+        if session.record is not None:
+            transport = session.transport
+            recorder = stack.enter_context(Recorder(session.record, transport.tempo, transport.metre))
+        engine = Engine(
+            clock,
+            session.transport,
+            session.form,
+            session.voice,
+            output,
+            recorder,
+            lambda post: ThreadWorker(session.improvisers(), post).start(),
+        )
+        yield engine, output
+
+
+class NoRecorder:
+    """Keeps nothing (`--no-record`)."""
+
+    def record(self, part: str, beats: float, message: object) -> None: ...
+
+
+@contextmanager
+def stopped_by_signals(engine: Engine) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP end the session in order; a second one is on its own."""
+    numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def stop(number: int, _: FrameType | None) -> None:
+        engine.stop()
+        signal.signal(number, before[number])
+
+    for number in numbers:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def say_summary(engine: Engine, output: Output) -> None:
+    """One account of the session, on stdout."""
+    account, jitter = engine.account, output.jitter()
+    lines = [
+        f"{account.turns} turns, {account.notes_heard} notes heard, {output.notes} played",
+        f"{output.dropped} dropped, {account.late_frames} late from the model, {account.faults} answers given up",
+    ]
+    if jitter.events:
+        lines.append(
+            f"jitter over {jitter.events} events: median {jitter.median_ms:.2f} ms, "
+            f"p99 {jitter.p99_ms:.2f} ms, max {jitter.max_ms:.2f} ms"
+        )
+    click.echo("; ".join(lines))
+    sys.stdout.flush()

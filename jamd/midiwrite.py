@@ -1,0 +1,129 @@
+"""Standard MIDI files written: beats become ticks here and nowhere else."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import mido
+
+from jamd.note import Note
+from jamd.transport import Metre
+
+TICKS_PER_BEAT = 480
+
+Event = tuple[float, mido.Message | mido.MetaMessage]
+"""A message at a beat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A track to be written: messages at beats, in order."""
+
+    name: str
+    events: Sequence[tuple[float, mido.Message]]
+
+
+def _quantity(value: int) -> bytes:
+    """A number in the file's own spelling: seven bits to the byte, the highest first."""
+    spelt = [value & 0x7F]
+    while value := value >> 7:
+        spelt.append(value & 0x7F | 0x80)
+    return bytes(reversed(spelt))
+
+
+@dataclass(slots=True)
+class TrackWriter:
+    """One track's bytes, grown message by message; what is written is never looked at again."""
+
+    content: bytearray = field(default_factory=bytearray)
+    ticks: int = 0
+    """Where the last message stands."""
+    sounding: set[tuple[int, int]] = field(default_factory=set)
+    """Channel and pitch of every note begun and not yet ended."""
+
+    @classmethod
+    def named(cls, name: str) -> TrackWriter:
+        spelt = name.encode()
+        return cls(bytearray(b"\x00\xff\x03" + _quantity(len(spelt)) + spelt))
+
+    def tail(self) -> TrackWriter:
+        """A writer that goes on from here, in bytes of its own, and leaves this one as it is."""
+        return TrackWriter(ticks=self.ticks, sounding=set(self.sounding))
+
+    def add(self, beats: float, message: mido.Message | mido.MetaMessage) -> None:
+        """Write a message at `beats`, or with the last one if that is later. System messages are left out."""
+        if not message.is_meta:
+            if message.type == "sysex" or message.is_realtime or not hasattr(message, "channel"):
+                return
+            if message.type in ("note_on", "note_off"):
+                note = (message.channel, message.note)
+                if message.type == "note_on" and message.velocity > 0:
+                    self.sounding.add(note)
+                else:
+                    self.sounding.discard(note)
+        self._put(round(beats * TICKS_PER_BEAT), message.bin())
+
+    def release(self, ticks: int) -> None:
+        """End every note that still sounds, at `ticks`; none is left without a length."""
+        ticks = max(ticks, self.ticks + 1)
+        for channel, pitch in sorted(self.sounding):
+            self._put(ticks, bytes((0x80 | channel, pitch, 64)))
+        self.sounding.clear()
+
+    def end(self, ticks: int) -> None:
+        """Write the end of the track, at `ticks` or with the last message."""
+        self._put(ticks, b"\xff\x2f\x00")
+
+    def _put(self, ticks: int, message: bytes | bytearray) -> None:
+        ticks = max(ticks, self.ticks)
+        self.content += _quantity(ticks - self.ticks)
+        self.content += message
+        self.ticks = ticks
+
+
+def file_of(tracks: Sequence[Sequence[bytes | bytearray]]) -> bytes:
+    """A whole file of format 1; each track is given in pieces, to be written end to end."""
+    pieces: list[bytes | bytearray] = [b"MThd", struct.pack(">LHHH", 6, 1, len(tracks), TICKS_PER_BEAT)]
+    for track in tracks:
+        pieces += [b"MTrk", struct.pack(">L", sum(map(len, track))), *track]
+    return b"".join(pieces)
+
+
+def tempo_event(beats: float, tempo: float) -> Event:
+    """A change of tempo (BPM)."""
+    return beats, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo))
+
+
+def metre_event(beats: float, metre: Metre) -> Event:
+    """A change of metre."""
+    return beats, mido.MetaMessage("time_signature", numerator=metre.beats, denominator=metre.unit)
+
+
+def messages_of(notes: Iterable[Note], channel: int = 0) -> list[tuple[float, mido.Message]]:
+    """Note-on and note-off messages at beats; at one instant the note-offs come first."""
+    events = []
+    for note in notes:
+        on = mido.Message("note_on", note=note.pitch, velocity=note.velocity, channel=channel)
+        off = mido.Message("note_off", note=note.pitch, channel=channel)
+        events += [(note.start_beats, on), (note.end_beats, off)]
+    return sorted(events, key=lambda event: (event[0], event[1].type == "note_on"))
+
+
+def encode(
+    tracks: Iterable[Track],
+    tempos: Iterable[tuple[float, float]],
+    metres: Iterable[tuple[float, Metre]],
+) -> bytes:
+    """A format-1 MIDI file: a `tempo` track, then `tracks` in their order."""
+    changes = [tempo_event(*change) for change in tempos] + [metre_event(*change) for change in metres]
+    changes.sort(key=lambda event: event[0])
+    written = []
+    for name, events in [("tempo", changes), *((track.name, track.events) for track in tracks)]:
+        writer = TrackWriter.named(name)
+        for beats, message in events:
+            writer.add(beats, message)
+        writer.end(writer.ticks)
+        written.append([writer.content])
+    return file_of(written)

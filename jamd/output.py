@@ -1,0 +1,110 @@
+"""The one way out: whatever is sent goes through here, so that whatever sounds can be silenced."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+import mido
+import numpy as np
+
+from jamd.clock import Clock
+from jamd.midifile import PEDAL
+from jamd.pianoroll import ALL_NOTES_OFF
+
+LATE_SECONDS = 0.05
+"""A note-on this late is dropped: it would be heard as a wrong note. A note-off never is."""
+REMEMBERED = 100_000
+
+
+class Port(Protocol):
+    """What mido's output ports offer."""
+
+    def send(self, message: mido.Message) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """How late messages left, in milliseconds, over the last 100,000."""
+
+    events: int = 0
+    median_ms: float = 0.0
+    p99_ms: float = 0.0
+    max_ms: float = 0.0
+
+
+class Output:
+    """Sends, keeps what is sounding and how late each event left. `trace` gets one JSON line an event."""
+
+    def __init__(self, port: Port, clock: Clock, trace: TextIO | None = None) -> None:
+        self._port, self._clock, self._trace = port, clock, trace
+        self._sounding: dict[tuple[int, int], None] = {}  # channel, pitch; in the order they began
+        self._channels: set[int] = set()
+        self._lateness: deque[float] = deque(maxlen=REMEMBERED)
+        self.notes = self.dropped = 0
+
+    @property
+    def sounding(self) -> frozenset[tuple[int, int]]:
+        """The (channel, pitch) pairs that were started and not stopped."""
+        return frozenset(self._sounding)
+
+    def send(self, message: mido.Message, intended_seconds: float) -> bool:
+        """Send one message; False if it was a note-on too late to be played."""
+        lateness = self._clock.now() - intended_seconds
+        if message.type == "note_on":
+            if lateness > LATE_SECONDS:
+                self.dropped += 1
+                return False
+            self.notes += 1
+        self._send(message)
+        self._lateness.append(lateness)
+        if self._trace is not None:
+            actual = intended_seconds + lateness
+            self._trace.write(_line(intended_seconds, actual, message))
+        return True
+
+    def _send(self, message: mido.Message) -> None:
+        # Counted as sounding before it leaves: if the port fails half-way, the note-off is still sent.
+        if message.type == "note_on":
+            self._sounding[message.channel, message.note] = None
+            self._channels.add(message.channel)
+        self._port.send(message)
+        if message.type == "note_off":
+            self._sounding.pop((message.channel, message.note), None)
+
+    def silence(self) -> list[mido.Message]:
+        """Stop every sounding note now; the messages that did it."""
+        offs = [mido.Message("note_off", channel=c, note=pitch) for c, pitch in self._sounding]
+        now = self._clock.now()
+        for off in offs:
+            self._send(off)
+            if self._trace is not None:
+                self._trace.write(_line(now, self._clock.now(), off))
+        return offs
+
+    def close(self) -> None:
+        """Silence, then pedal up and all-notes-off: explicit note-offs first, many synths know only those."""
+        self.silence()
+        for channel in sorted(self._channels):
+            for control in (PEDAL, ALL_NOTES_OFF):
+                message = mido.Message("control_change", channel=channel, control=control, value=0)
+                self._port.send(message)
+                if self._trace is not None:
+                    now = self._clock.now()
+                    self._trace.write(_line(now, now, message))
+        if self._trace is not None:
+            self._trace.flush()
+
+    def jitter(self) -> Jitter:
+        if not self._lateness:
+            return Jitter()
+        ms = np.array(self._lateness) * 1000
+        median, p99 = np.percentile(ms, [50, 99])
+        return Jitter(len(ms), float(median), float(p99), float(ms.max()))
+
+
+def _line(intended_seconds: float, actual_seconds: float, message: mido.Message) -> str:
+    entry = {"intended": intended_seconds, "actual": actual_seconds, "bytes": message.bytes()}
+    return json.dumps(entry) + "\n"

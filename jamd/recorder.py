@@ -1,0 +1,174 @@
+"""A session kept while it is played: a MIDI file that is whole at every moment, whatever ends the program."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from bisect import bisect_right
+from contextlib import suppress
+from dataclasses import dataclass, field
+from operator import itemgetter
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Self
+
+import mido
+
+from jamd.errors import JamdError
+from jamd.files import write_whole
+from jamd.midiwrite import Event, TrackWriter, file_of, metre_event, tempo_event
+from jamd.transport import Metre
+
+KEPT = frozenset({"note_on", "note_off", "control_change", "pitchwheel", "aftertouch", "polytouch"})
+PERIOD_SECONDS = 0.8
+"""From the first unwritten event to the next writing: with the writing itself, a second at most is lost."""
+RETRY_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
+"""A disk that hangs must not keep the program from ending."""
+MOST_WAITING = 100_000
+"""Events not yet taken in. A disk that hangs must not fill the memory either."""
+
+_beats = itemgetter(0)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Take:
+    """One track of the file. The newest events are held back for a period, lest an earlier one still come."""
+
+    writer: TrackWriter
+    held_back: list[Event] = field(default_factory=list)
+    arrived: list[Event] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Write for good what was held back and all that belongs before it; hold back what has arrived."""
+        until = max(map(_beats, self.held_back), default=-math.inf)
+        events = sorted(self.held_back + self.arrived, key=_beats)
+        settled = bisect_right(events, until, key=_beats)
+        for event in events[:settled]:
+            self.writer.add(*event)
+        self.held_back, self.arrived = events[settled:], []
+
+    def tail(self) -> TrackWriter:
+        """What is held back, written for this time only."""
+        tail = self.writer.tail()
+        for event in self.held_back:
+            tail.add(*event)
+        return tail
+
+
+class Recorder:
+    """Keeps a session at `path`, from a thread of its own. Every file it leaves has its hanging notes ended.
+
+    `record`, `tempo` and `metre` only hand over and never block: they are for the thread that plays. A disk
+    that is full is complained of once and tried again; the music goes on. Where nothing is played no file
+    is left.
+    """
+
+    def __init__(
+        self, path: Path, tempo: float, metre: Metre, period_seconds: float = PERIOD_SECONDS
+    ) -> None:
+        self._path = path
+        self._period_seconds = period_seconds
+        self._takes = {name: _Take(TrackWriter.named(name)) for name in ("tempo", "player", "jamd")}
+        for event in (tempo_event(0.0, tempo), metre_event(0.0, metre)):
+            self._takes["tempo"].writer.add(*event)
+        self._inbox: SimpleQueue[tuple[_Take, Event] | None] = SimpleQueue()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="recorder", daemon=True)
+        self._played = False
+        self._unsaved = False
+        self._complained = False
+        self._lost = 0
+
+    def start(self) -> None:
+        """Begin to write what is recorded."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write the rest."""
+        self._closing.set()
+        self._inbox.put(None)
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_SECONDS)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def record(self, part: str, beats: float, message: mido.Message) -> None:
+        """Keep a message of `player` or `jamd`. What makes no music (clock, sysex) is passed over."""
+        if message.type in KEPT:
+            self._hand_over(part, (beats, message))
+
+    def tempo(self, beats: float, tempo: float) -> None:
+        """Keep a change of tempo (BPM)."""
+        self._hand_over("tempo", tempo_event(beats, tempo))
+
+    def metre(self, beats: float, metre: Metre) -> None:
+        """Keep a change of metre."""
+        self._hand_over("tempo", metre_event(beats, metre))
+
+    def _hand_over(self, part: str, event: Event) -> None:
+        if self._inbox.qsize() < MOST_WAITING:
+            self._inbox.put((self._takes[part], event))
+        else:
+            self._lost += 1
+
+    def _keep(self) -> None:
+        """The thread: asleep until something is played, and then for a period, to write it all at once."""
+        self._await()
+        while not self._closing.wait(self._period_seconds):
+            self.save()
+            self._await()
+        self._complained = False  # what fails now is lost, which is worth a second line
+        self.save()
+
+    def _await(self) -> None:
+        with suppress(Empty):
+            self._take_in(self._inbox.get(timeout=RETRY_SECONDS if self._unsaved else None))
+
+    def _take_in(self, arrival: tuple[_Take, Event] | None) -> None:
+        if arrival is None:
+            return
+        take, event = arrival
+        take.arrived.append(event)
+        self._played |= event[1].type == "note_on"
+        self._unsaved = True
+
+    def save(self) -> None:
+        """Write all that has come so far, if anything has and a note is among it."""
+        for _ in range(self._inbox.qsize()):
+            self._take_in(self._inbox.get())
+        if not (self._unsaved and self._played):
+            self._unsaved = False
+            return
+        for take in self._takes.values():
+            take.settle()
+        try:
+            write_whole(self._path, self._content())
+        except JamdError as error:
+            if not self._complained:
+                _log.warning("the session is not being kept: %s", error)
+            self._complained = True
+            return
+        self._unsaved = self._complained = False
+        if self._lost:
+            _log.warning("%d events of the session were not kept: the disk was too slow", self._lost)
+            self._lost = 0
+
+    def _content(self) -> bytes:
+        tails = [take.tail() for take in self._takes.values()]
+        last_ticks = max(tail.ticks for tail in tails)
+        for tail in tails:
+            tail.release(last_ticks)
+            tail.end(last_ticks)
+        takes = self._takes.values()
+        return file_of([(take.writer.content, tail.content) for take, tail in zip(takes, tails, strict=True)])

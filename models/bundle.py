@@ -1,0 +1,118 @@
+"""A model in one file: safetensors with a JSON header. It carries what it needs and cannot run code.
+
+The header says what rebuilds the network and where it came from: format, architecture, settings, grid, pitch
+range, training data by hash, scores, command. Weights are stored in half precision.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from jamd.models.tokens import KEYS, LOWEST_PITCH
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from jamd.errors import BundleError
+from jamd.files import write_whole
+from jamd.note import STEPS_PER_BEAT
+
+FORMAT = 1
+SUFFIX = ".safetensors"
+HEADER = "jamd"
+GRID = {"steps_per_beat": STEPS_PER_BEAT}
+PITCH_RANGE = [LOWEST_PITCH, LOWEST_PITCH + KEYS - 1]
+
+Weights = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What is in a bundle: its header as it stands and the weights by name, float32."""
+
+    path: Path
+    header: dict[str, Any]
+    weights: Weights
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def settings(self) -> dict[str, int]:
+        return dict(self.header["settings"])
+
+
+def write(path: Path, weights: Weights, header: Mapping[str, Any]) -> None:
+    """Write a bundle, whole or not at all. `header` needs `arch` and `settings`; the rest is its card."""
+    full = {"format": FORMAT, "grid": GRID, "pitch_range": PITCH_RANGE, **header}
+    halves = {name: np.ascontiguousarray(array, np.float16) for name, array in weights.items()}
+    write_whole(path, save(halves, metadata={HEADER: json.dumps(full)}))
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """A bundle's header, checked, without its weights. Raises BundleError."""
+    return _read(path, weights=False).header
+
+
+def read(path: Path) -> Bundle:
+    """A bundle, checked. Raises BundleError when it is missing, truncated, foreign or too new."""
+    return _read(path, weights=True)
+
+
+def _read(path: Path, weights: bool) -> Bundle:
+    if not path.is_file():
+        raise BundleError(f"there is no model {path}; `jamd models` lists those there are")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = _checked(path, file.metadata())
+            # half precision would lose accuracy and time in every product, so only the file has it
+            names = file.keys() if weights else []
+            return Bundle(path, header, {name: np.float32(file.get_tensor(name)) for name in names})
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise BundleError(f"{path} is not a whole model bundle ({error})") from error
+
+
+def _checked(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    if not metadata or HEADER not in metadata:
+        raise BundleError(f"{path} is a safetensors file, but not one made by `jamd train`")
+    header = json.loads(metadata[HEADER])
+    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
+        raise BundleError(f"{path} has a damaged header; train it again or fetch a fresh copy")
+    if header["format"] > FORMAT:
+        raise BundleError(
+            f"{path} has format {header['format']} and this jamd reads up to {FORMAT}; upgrade jamd to use it"
+        )
+    if header.get("grid") != GRID or header.get("pitch_range") != PITCH_RANGE:
+        raise BundleError(f"{path} was made for another grid or pitch range than {GRID} and {PITCH_RANGE}")
+    if not isinstance(header.get("arch"), str) or not isinstance(header.get("settings"), dict):
+        raise BundleError(f"{path} has a damaged header; train it again or fetch a fresh copy")
+    return header
+
+
+def bundled() -> list[Path]:
+    """The models that ship with jamd."""
+    folder = Path(str(files("jamd.models")))
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def installed(folder: Path) -> list[Path]:
+    """The models in the user's folder."""
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def find(name: str, user_folder: Path) -> Path:
+    """A model's path from a path or a name; the user's models go before the bundled ones of that name."""
+    path = Path(name)
+    if path.suffix == SUFFIX or path.is_file():
+        return path
+    known = {found.stem: found for found in [*bundled(), *installed(user_folder)]}
+    if name not in known:
+        raise BundleError(f"there is no model {name!r}; there are: {', '.join(sorted(known)) or 'none'}")
+    return known[name]

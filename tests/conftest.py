@@ -1,0 +1,43 @@
+"""Fixtures of the tests that play on real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from realparts import Jamd, Player, Synth, jack_server
+
+
+@pytest.fixture(scope="session")
+def jack() -> Iterator[str]:
+    """The name of the JACK server that all the real parts of this test run share."""
+    with jack_server() as name:
+        yield name
+
+
+@pytest.fixture
+def player(jack: str) -> Iterator[Player]:
+    """A keyboard and a listener, for jamd to open."""
+    with Player() as player:
+        yield player
+
+
+@pytest.fixture
+def synth(jack: str, tmp_path: Path) -> Iterator[Synth]:
+    with Synth(tmp_path) as synth:
+        yield synth
+
+
+@pytest.fixture
+def jamd(jack: str, tmp_path: Path) -> Iterator[Callable[..., Jamd]]:
+    """Starts `jamd listen` with the options given and waits until it listens."""
+    with ExitStack() as running:
+
+        def start(*options: str) -> Jamd:
+            started = running.enter_context(Jamd(tmp_path, "--backend", "jack", *options))
+            started.wait_until_listening()
+            return started
+
+        yield start

@@ -1,0 +1,134 @@
+"""A program that runs beside a test, and what it says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self, TypeVar
+
+import pytest
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class Process:
+    """A running program; its lines are kept as they come. Leaving the `with` ends it: it alone, by its id."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str | Path],
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.name = " ".join(Path(str(argument)).name for argument in arguments[:4])
+        self.changed = threading.Condition()
+        self.stdout: list[str] = []
+        self.stderr: list[str] = []
+        self.popen = subprocess.Popen(
+            [str(argument) for argument in arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            env=os.environ | dict(environment or {}),
+            cwd=folder,
+        )
+        pipes = ((self.popen.stdout, self.stdout), (self.popen.stderr, self.stderr))
+        self._readers = [threading.Thread(target=self._read, args=pipe, daemon=True) for pipe in pipes]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, pipe: IO[str], lines: list[str]) -> None:
+        for line in pipe:
+            with self.changed:
+                lines.append(line)
+                self.hear(line)
+                self.changed.notify_all()
+        with self.changed:
+            self.changed.notify_all()
+
+    def hear(self, line: str) -> None:
+        """Called with each line as it comes, under `changed`."""
+
+    def write(self, line: str) -> None:
+        assert self.popen.stdin
+        self.popen.stdin.write(line + "\n")
+        self.popen.stdin.flush()
+
+    def wait_for(self, look: Callable[[], Found | None], within_seconds: float, what: str) -> Found:
+        """What `look` finds, as soon as it finds something; fails the test when that takes too long."""
+        found: list[Found] = []
+
+        def looked() -> bool:
+            seen = look()
+            if seen:
+                found[:] = [seen]
+            return bool(found) or not any(reader.is_alive() for reader in self._readers)
+
+        with self.changed:
+            self.changed.wait_for(looked, within_seconds)
+            if not found and (seen := look()):
+                found = [seen]
+        if not found:
+            self.fail(f"{what} did not come within {within_seconds:g} s")
+        return found[0]
+
+    def wait_for_line(self, beginning: str, within_seconds: float) -> str:
+        def look() -> str | None:
+            return next((line for line in self.stdout + self.stderr if line.startswith(beginning)), None)
+
+        return self.wait_for(look, within_seconds, f"the line {beginning!r}")
+
+    def fail(self, why: str) -> None:
+        said = "".join(self.stdout[-40:] + self.stderr[-40:])
+        status = self.popen.poll()
+        state = "is still running" if status is None else f"ended with status {status}"
+        pytest.fail(f"{self.name}: {why}; it {state} and said:\n{said}")
+
+    def signal(self, number: int) -> None:
+        self.popen.send_signal(number)
+
+    def wait(self, within_seconds: float = 10.0) -> Ended:
+        """How the program ended; fails the test if it does not end."""
+        try:
+            status = self.popen.wait(within_seconds)
+        except subprocess.TimeoutExpired:
+            self.fail(f"it did not end within {within_seconds:g} s")
+        for reader in self._readers:
+            reader.join(within_seconds)
+        return Ended(self.popen.returncode, "".join(self.stdout), "".join(self.stderr))
+
+    def stop(self) -> None:
+        """Ask the program to end, and after a while make it."""
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            try:
+                self.popen.wait(5)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+        for reader in self._readers:
+            reader.join()
+        for pipe in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            assert pipe
+            pipe.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

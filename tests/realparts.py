@@ -1,0 +1,194 @@
+"""The real parts that tests play with: a JACK server, a synthesizer, a keyboard and jamd, each its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rtmidi
+from processes import Ended, Process
+
+PACKAGES = "jackd2 fluidsynth timgm6mb-soundfont libasound2"
+SOUNDFONT_FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/usr/local/share/sounds/sf2")
+SAMPLES_PER_SECOND = 44100
+KEYS, SYNTH = "jamd-test-keys", "jamd-test-synth"
+
+
+def program(name: str) -> str:
+    """Where a program that the tests need lies; fails the test in plain words when it is not there."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.fail(f"{name} is not installed; these tests play on real parts: apt-get install {PACKAGES}")
+    return found
+
+
+@contextmanager
+def jack_server() -> Iterator[str]:
+    """A JACK server on the dummy driver, of a name of its own; programs started inside find it."""
+    name = f"jamd-test-{os.getpid()}"
+    before = os.environ.get("JACK_DEFAULT_SERVER")
+    os.environ["JACK_DEFAULT_SERVER"] = name
+    command = [program("jackd"), "-r", "--no-mlock", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"]
+    try:
+        with Process(command) as server:
+            while not _answers():
+                if server.popen.poll() is not None:
+                    server.fail("no JACK server")
+            yield name
+    finally:
+        if before is None:
+            del os.environ["JACK_DEFAULT_SERVER"]
+        else:
+            os.environ["JACK_DEFAULT_SERVER"] = before
+
+
+def _answers() -> bool:
+    """Whether the JACK server takes a client; asked by a process of its own, as libjack talks on stderr."""
+    with Process([sys.executable, "-c", "import rtmidi; rtmidi.MidiOut(rtmidi.API_UNIX_JACK)"]) as asking:
+        return asking.wait().status == 0
+
+
+@dataclass(frozen=True)
+class Message:
+    """Bytes on a cable at an instant of the monotonic clock."""
+
+    seconds: float
+    bytes: tuple[int, ...]
+
+    @property
+    def strikes(self) -> bool:
+        return self.bytes[0] & 0xF0 == 0x90 and self.bytes[2] > 0
+
+    @property
+    def releases(self) -> bool:
+        return self.bytes[0] & 0xF0 == 0x80 or (self.bytes[0] & 0xF0 == 0x90 and self.bytes[2] == 0)
+
+    @property
+    def pitch(self) -> int:
+        return self.bytes[1]
+
+    def is_control(self, number: int, value: int) -> bool:
+        return self.bytes[0] & 0xF0 == 0xB0 and self.bytes[1:] == (number, value)
+
+
+def sounding(messages: Iterable[Message]) -> dict[int, int]:
+    """How often each pitch was struck and not yet let go, after all these messages; held pitches only."""
+    struck: dict[int, int] = {}
+    for message in messages:
+        if message.strikes:
+            struck[message.pitch] = struck.get(message.pitch, 0) + 1
+        elif message.releases:
+            struck[message.pitch] = struck.get(message.pitch, 0) - 1
+    return {pitch: count for pitch, count in struck.items() if count}
+
+
+def between(messages: Iterable[Message], from_seconds: float, until_seconds: float) -> list[Message]:
+    return [message for message in messages if from_seconds <= message.seconds < until_seconds]
+
+
+class Player(Process):
+    """Someone at a keyboard who also listens: `sent` and `heard` grow while the test runs."""
+
+    def __init__(self, keys: str = KEYS, synth: str = SYNTH, *options: str) -> None:
+        self.sent: list[Message] = []
+        self.heard: list[Message] = []
+        self.told: list[float] = []
+        script = Path(__file__).with_name("scripted_player.py")
+        super().__init__([sys.executable, script, "--keys", keys, "--synth", synth, *options])
+        self.wait_for_line('{"ready"', 10)
+
+    def hear(self, line: str) -> None:
+        said = json.loads(line) if line.startswith("{") else {}
+        if "sent" in said:
+            self.sent.append(Message(said["sent"], tuple(said["bytes"])))
+        elif "heard" in said:
+            self.heard.append(Message(said["heard"], tuple(said["bytes"])))
+        elif "told" in said:
+            self.told.append(said["told"])
+
+    def play(self, score: Sequence[tuple[float, Sequence[int]]], start_seconds: float | None = None) -> float:
+        """Send the score's messages, in seconds from `start_seconds` (soon); returns that instant."""
+        start = time.monotonic() + 0.1 if start_seconds is None else start_seconds
+        self.write(json.dumps({"play": [[start + seconds, list(message)] for seconds, message in score]}))
+        return start
+
+    def listen_until(self, seconds: float) -> None:
+        """Come back when this instant of the monotonic clock has passed and all until then was heard."""
+        self.write(json.dumps({"tell": seconds}))
+        patience = max(0.0, seconds - time.monotonic()) + 10
+        self.wait_for(lambda: [told for told in self.told if told == seconds], patience, "the instant")
+
+    def wait_for_strike(self, after_seconds: float = 0.0, within_seconds: float = 10.0) -> Message:
+        """The first note-on heard after an instant."""
+
+        def look() -> Message | None:
+            return next((m for m in self.heard if m.strikes and m.seconds >= after_seconds), None)
+
+        return self.wait_for(look, within_seconds, "a note from jamd")
+
+
+class Synth(Process):
+    """FluidSynth, listening on JACK; what it plays goes to a file as fast as time passes."""
+
+    port = "fluidsynth"
+
+    def __init__(self, folder: Path) -> None:
+        fonts = (Path(place) / "TimGM6mb.sf2" for place in SOUNDFONT_FOLDERS)
+        font = next((font for font in fonts if font.exists()), None)
+        if font is None:
+            pytest.fail(f"TimGM6mb.sf2 is not installed; these tests play on real parts: apt-get install {PACKAGES}")
+        self.audio = folder / "synth.raw"
+        to_file = {"audio.file.name": self.audio, "audio.file.type": "raw", "audio.file.format": "s16"}
+        options = [f"-o{name}={value}" for name, value in to_file.items()]
+        # Reverb and chorus off: silence is then silence. The file driver keeps to real time.
+        quiet = ["-q", "-n", "-s", "-i", "-R", "0", "-C", "0"]
+        super().__init__([program("fluidsynth"), "-a", "file", "-m", "jack", *quiet[2:], *options, font])
+        self.wait_for_seconds(0.1)
+
+    @property
+    def seconds(self) -> float:
+        """How much has been played until now, silence too."""
+        return self.audio.stat().st_size / 4 / SAMPLES_PER_SECOND if self.audio.exists() else 0.0
+
+    def wait_for_seconds(self, seconds: float) -> None:
+        """Wait until this much has been played."""
+        patience = time.monotonic() + seconds - self.seconds + 10
+        while self.seconds < seconds:
+            if time.monotonic() > patience or self.popen.poll() is not None:
+                self.fail("no audio")
+            with self.changed:
+                self.changed.wait(0.02)  # nobody says that a file has grown
+
+    def loudness(self, from_seconds: float, until_seconds: float) -> float:
+        """Root mean square of what was played between, in 16-bit sample values."""
+        samples = np.fromfile(self.audio, "<i2").astype(np.float64)
+        first, last = (int(seconds * SAMPLES_PER_SECOND) * 2 for seconds in (from_seconds, until_seconds))
+        return float(np.sqrt(np.mean(samples[first:last] ** 2)))
+
+
+class Jamd(Process):
+    """`jamd listen` as its own process, in a home of its own. `--record` and `--trace` go to that home."""
+
+    def __init__(self, home: Path, *options: str, command: str = "listen") -> None:
+        self.record, self.trace_file = home / "session.mid", home / "trace.jsonl"
+        kept = ("--record", str(self.record), "--trace", str(self.trace_file)) if command == "listen" else ()
+        folders = {"HOME": "", "XDG_DATA_HOME": "data", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache"}
+        homes = {name: str(home / folder) for name, folder in folders.items()}
+        arguments = [sys.executable, "-m", "jamd", command, *options, *kept]
+        super().__init__(arguments, homes | {"COLUMNS": "200"}, home)
+
+    def wait_until_listening(self) -> None:
+        self.wait_for_line("listening", 20)
+
+    def trace(self) -> list[dict[str, object]]:
+        """What jamd says it sent: intended and actual instants and bytes."""
+        return [json.loads(line) for line in self.trace_file.read_text().splitlines()]
