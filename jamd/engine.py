@@ -58,6 +58,7 @@ class Account:
     notes_heard: int = 0
     late_frames: int = 0
     faults: int = 0
+    last_fault: str = ""
     spans: deque[tuple[Turn, int, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED_TURNS))
     """Whose turn it was, from step to step."""
 
@@ -263,6 +264,7 @@ class Engine:
         """A mind that failed costs its turn, never the clock or a hanging note; the next turn has a new one."""
         log.warning("answer %d given up: %s", self.account.turns, reason)
         self.account.faults += 1
+        self.account.last_fault = reason
         self._turns.drop()
         self._interrupt()
         self._worker.close()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -15,6 +16,7 @@ import click
 
 from jamd.clock import SystemClock
 from jamd.engine import Engine
+from jamd.errors import JamdError
 from jamd.improviser import Improviser
 from jamd.output import Output, Port
 from jamd.recorder import Recorder
@@ -22,6 +24,8 @@ from jamd.transport import Transport
 from jamd.turns import Form
 from jamd.voice import Voice
 from jamd.worker import ThreadWorker
+
+log = logging.getLogger(__name__)
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -60,6 +64,12 @@ def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]
         yield engine, output
 
 
+class Nowhere:
+    """A port that leads nowhere."""
+
+    def send(self, message: object) -> None: ...
+
+
 class NoRecorder:
     """Keeps nothing (`--no-record`)."""
 
@@ -83,6 +93,29 @@ def stopped_by_signals(engine: Engine) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def run(engine: Engine) -> None:
+    """Play until the end. A fault of the engine's own is said in one line, like any other."""
+    try:
+        engine.run()
+    except JamdError:
+        raise
+    except Exception as error:
+        log.debug("the engine failed", exc_info=True)
+        raise JamdError(f"the engine failed: {type(error).__name__}: {error}") from error
+
+
+def watch(engine: Engine, title: str, quiet: bool) -> AbstractContextManager[object]:
+    """The jam rolling by, where there is a terminal to show it on."""
+    sys.stdout.flush()
+    if quiet or not sys.stdout.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    from jamd.view import View
+
+    return View(Console(), lambda: engine.snapshot, title)
 
 
 def say_summary(engine: Engine, output: Output) -> None:

@@ -67,7 +67,8 @@ def quantise(position_steps: Steps) -> tuple[Steps, Steps]:
 
 def length_steps(start_step: Steps, end_steps: Steps) -> Steps:
     """How many steps a note that starts at `start_step` and is let go at `end_steps` sounds: at least one."""
-    return np.maximum(quantise(end_steps)[0] - start_step, 1.0)  # type: ignore[return-value]
+    sounding = quantise(end_steps)[0] - start_step
+    return sounding + (1.0 - sounding) * (sounding < 1.0)
 
 
 def frames_of(notes: Iterable[Note]) -> list[Frame]:

@@ -29,9 +29,6 @@ class Playing:
 
     def improvisers(self) -> Callable[[], Improviser]:
         """Load the model once; each call gives an improviser that has heard nothing yet."""
-        # One thread: on busy cores a matrix product spread over two of them takes ten times as long.
-        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-            os.environ.setdefault(name, "1")
         from jamd.improviser import Improviser
         from jamd.models import bundle
         from jamd.models.mind import open_mind
@@ -44,6 +41,13 @@ class Playing:
         from jamd.voice import Voice
 
         return Voice(self.out_channel - 1, self.feel)
+
+
+def one_blas_thread() -> None:
+    """Keep numpy's matrix products on one thread, if numpy is not loaded yet: spread over two busy cores, a
+    step of the model takes ten times as long."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def models_folder() -> Path:
@@ -95,6 +99,7 @@ def playing_options(function: Callable[..., Any]) -> Callable[..., Any]:
         out_channel: int,
         **others: Any,
     ) -> Any:
+        one_blas_thread()
         return function(playing=Playing(temperature, seed, model, device, feel, out_channel), **others)
 
     command = update_wrapper(gathered, function)

@@ -1,65 +1,69 @@
 """The MIDI ports of this machine. Only this module opens them.
 
-A backend is the system's way to MIDI. What its C libraries say on stderr while one is tried is kept away:
-the user hears one line, from BackendError or PortError.
+A backend is a system's way to MIDI, and a client is one program's place in it. What the C libraries print
+while a client is tried is kept away: the user hears one line, from BackendError or PortError.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import ModuleType
-from typing import Any, Literal, Self
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal, Self, TypeVar
 
 import mido
 
 from jamd.errors import BackendError, PortError
 
-BACKENDS = {"alsa": "LINUX_ALSA", "jack": "UNIX_JACK", "coremidi": "MACOSX_CORE", "winmm": "WINDOWS_MM"}
-"""jamd's names of the backends, in the order in which they are tried, and rtmidi's."""
+START_JACK = "start JACK, without a sound card by `jackd -r --no-mlock -d dummy -r 48000 -p 64 &`"
+
+BACKENDS = {
+    "alsa": ("LINUX_ALSA", "load the ALSA sequencer by `sudo modprobe snd-seq`"),
+    "jack": ("UNIX_JACK", START_JACK),
+    "coremidi": ("MACOSX_CORE", "open Audio MIDI Setup once, or restart the Mac"),
+    "winmm": ("WINDOWS_MM", "restart the Windows MIDI service"),
+}
+"""By jamd's names, in the order in which they are tried: rtmidi's name, and what helps when it does not open."""
 
 WITHOUT_VIRTUAL_PORTS = {"winmm"}
 
-JACK_SETTLE_SECONDS = 0.02
-"""How long a JACK connection takes to carry messages, and messages to leave before it may be cut.
-
-JACK connects and sends at its next period; what is sent at once after opening or just before closing was lost
-in 5 to 15 of 100 tries at 64 frames a period. 5 ms cured all of it; longer periods wait for themselves.
-"""
-
 CLIENT = "jamd"
-OWN = re.compile(rf"{CLIENT}(-\d+)?:|{CLIENT} (in|out)\b")
+OWN_PORTS = {"input": "jamd in", "output": "jamd out"}
+
+JACK_SETTLE_SECONDS = 0.02
+"""How long messages may take to leave before a port closes, and a new connection to carry them.
+
+At 64 frames a period, what was sent as the last before closing or the first after opening was lost in 15
+and 5 of 100 tries; with 5 ms in between, in none. Longer periods lost nothing even without.
+"""
 
 Kind = Literal["input", "output"]
 Receive = Callable[[mido.Message], None]
+P = TypeVar("P", bound="Port")
 
 
 def find(name: str, names: Sequence[str], kind: Kind) -> str:
-    """The one port that `name` means: the same name, else the only one that contains it, in any case.
+    """The port that `name` means: the one of that very name, else the only one with it inside, in any case.
 
-    Raises PortError with the ports there are when none matches, or several.
+    Raises PortError with a list of the ports when there is none such, or several.
     """
-    wanted = name.casefold()
     if name in names:
         return name
-    matches = [n for n in dict.fromkeys(names) if n.casefold() == wanted] or [
-        n for n in dict.fromkeys(names) if wanted in n.casefold()
-    ]
+    wanted = name.casefold()
+    matches = sorted({n for n in names if wanted in n.casefold()})
+    matches = [n for n in matches if wanted == n.casefold()] or matches
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise PortError(f"{kind} port {name!r} could be any of: {', '.join(matches)}; give more of its name")
-    there_are = f"the {kind}s are: {', '.join(names)}" if names else f"there are no {kind}s; see `jamd ports`"
-    raise PortError(f"no {kind} port matches {name!r}; {there_are}")
+        raise PortError(f"{kind} {name!r} could be any of: {', '.join(matches)}; give more of its name")
+    known = f"the {kind}s are: {', '.join(names)}" if names else f"there are no {kind}s (see `jamd ports`)"
+    raise PortError(f"no {kind} matches {name!r}; {known}")
 
 
 def messages_in(data: Sequence[int]) -> list[mido.Message]:
-    """The MIDI messages in the bytes of one event; what is no message is left out."""
+    """The MIDI messages in the bytes of one event. Bytes that are none are left out."""
     try:
         return [mido.Message.from_bytes(data)]
     except (ValueError, IndexError):  # several messages in one event, or broken ones
@@ -67,39 +71,32 @@ def messages_in(data: Sequence[int]) -> list[mido.Message]:
 
 
 class Port:
-    """An open port, under mido's names: `name`, `closed`, `close()`; closes itself at the end of a `with`."""
+    """An open port, with mido's names: `name`, `closed` and `close()`."""
 
-    def __init__(self, name: str, client: Any, settle: Callable[[], None]) -> None:
+    def __init__(self, name: str, client: Any) -> None:
         self.name = name
         self.client = client
         self.seen_as: frozenset[str] = frozenset()
-        """What other programs see of it, by full name."""
+        """The full names under which it is in the system's lists."""
         self.closed = False
-        self._settle = settle
 
     def close(self) -> None:
         """Let go of the port. A second call does nothing."""
         if not self.closed:
             self.closed = True
-            self._last_words()
+            self._before_closing()
             self.client.close_port()
             self.client.delete()
 
-    def _last_words(self) -> None:
+    def _before_closing(self) -> None:
         raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class InputPort(Port):
-    """Calls `receive` with each message, on a thread of rtmidi's: clock yes, active sensing and sysex no."""
+    """Calls `receive` with each message, on a thread of rtmidi's: clock too, sysex and active sensing not."""
 
-    def __init__(self, name: str, client: Any, settle: Callable[[], None], receive: Receive) -> None:
-        super().__init__(name, client, settle)
+    def __init__(self, name: str, client: Any, receive: Receive) -> None:
+        super().__init__(name, client)
         self._receive = receive
         client.ignore_types(sysex=True, timing=False, active_sense=True)
         client.set_callback(self._on_event)
@@ -108,60 +105,204 @@ class InputPort(Port):
         for message in messages_in(event[0]):
             self._receive(message)
 
-    def _last_words(self) -> None:
-        self.client.cancel_callback()  # first: an event that comes while the port closes could crash
+    def _before_closing(self) -> None:
+        self.client.cancel_callback()  # an event that came while the port closes could crash
 
 
 class OutputPort(Port):
-    """Sends messages; may be called from any thread."""
+    """Sends messages, from any thread. Closing gives the last of them the time to leave."""
 
     def __init__(self, name: str, client: Any, settle: Callable[[], None]) -> None:
-        super().__init__(name, client, settle)
-        self._sending = threading.Lock()
+        super().__init__(name, client)
+        self._settle = settle
+        self._sending = threading.Lock()  # rtmidi's queue to JACK takes one writer
 
     def send(self, message: mido.Message) -> None:
-        """Send one message now. On a closed port it raises PortError."""
+        """Send one message now. Raises PortError when the port is closed."""
         with self._sending:
             if self.closed:
-                raise PortError(f"output port {self.name!r} is closed")
+                raise PortError(f"output {self.name!r} is closed")
             self.client.send_message(message.bytes())
 
-    def _last_words(self) -> None:
-        self._settle()  # the last note-offs must leave
+    def _before_closing(self) -> None:
+        with self._sending:  # whoever is sending has finished, and nobody can begin
+            self._settle()
 
 
 class Backend:
-    """One way to MIDI that opens, from `open_backend`. Closing it closes the ports it opened."""
+    """One way to MIDI that opens; `open_backend` makes it. Closing it closes the ports that it opened."""
 
-    def __init__(self, name: str, rtmidi: ModuleType, wait: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, name: str, rtmidi: Any, wait: Callable[[float], None] = time.sleep) -> None:
         self.name = name
         self._rtmidi = rtmidi
         self._wait = wait
-        self._ports: list[Port] = []  # kept: a port that nobody refers to is closed by rtmidi
+        self._ports: list[Port] = []
 
     def inputs(self) -> list[str]:
-        """The names of the ports that can be listened to, jamd's own left out."""
-        return self._others("input")
+        """The names of the ports that can be listened to, without those that this backend opened."""
+        return self._names("input")
 
     def outputs(self) -> list[str]:
-        """The names of the ports that can be played to, jamd's own left out."""
-        return self._others("output")
+        """The names of the ports that can be played to, without those that this backend opened."""
+        return self._names("output")
 
-    def open_input(self, name: str | None, receive: Receive) -> InputPort:
-        """Listen to the port that `name` means; without a name, to a new virtual port "jamd in"."""
-        return self._open("input", name, lambda *port: InputPort(*port, receive))
+    def open_input(self, name: str | None, callback: Receive) -> InputPort:
+        """Listen to the port that `name` means (see `find`); None makes the virtual port "jamd in"."""
+        return self._open("input", name, lambda shown, client: InputPort(shown, client, callback))
 
     def open_output(self, name: str | None) -> OutputPort:
-        """Play to the port that `name` means; without a name, to a new virtual port "jamd out"."""
-        return self._open("output", name, OutputPort)
+        """Play to the port that `name` means (see `find`); None makes the virtual port "jamd out"."""
+        return self._open("output", name, lambda shown, client: OutputPort(shown, client, self._settle))
 
     def close(self) -> None:
-        for port in self._ports:
-            port.close()
-        self._ports.clear()
+        while self._ports:
+            self._ports.pop().close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _open(self, kind: Kind, name: str | None, port_of: Callable[[str, Any], P]) -> P:
+        if name is None and self.name in WITHOUT_VIRTUAL_PORTS:
+            option = "--in" if kind == "input" else "--out"
+            raise PortError(
+                f"{self.name} has no virtual ports; name an {kind} with {option} (see `jamd ports`)"
+            )
+        full_name = None if name is None else find(name, self._names(kind), kind)
+        own = OWN_PORTS[kind]
+        with ExitStack() as undo:
+            client = undo.enter_context(self._client(kind))
+            # A port that takes in is, to the others, one to play to: it comes up in the opposite list.
+            with self._listing("output" if kind == "input" else "input") as listing:
+                before = listing.get_ports()
+                port = port_of(full_name or own, client)
+                try:
+                    if full_name is None:
+                        client.open_virtual_port(own)
+                    else:
+                        client.open_port(client.get_ports().index(full_name), own)
+                        self._settle()
+                except (self._rtmidi.RtMidiError, ValueError) as error:  # unplugged since it was listed
+                    raise PortError(f"{kind} {port.name!r} does not open: {error}") from error
+                port.seen_as = frozenset(n for n in listing.get_ports() if own in n and n not in before)
+            undo.pop_all()
+        self._ports = [p for p in self._ports if not p.closed] + [port]
+        return port
+
+    def _names(self, kind: Kind) -> list[str]:
+        own = {name for port in self._ports if not port.closed for name in port.seen_as}
+        with self._listing(kind) as listing:
+            return [name for name in listing.get_ports() if name not in own]
+
+    @contextmanager
+    def _listing(self, kind: Kind) -> Iterator[Any]:
+        """A client that can list the ports of a kind: an open port's, or one made for it.
+
+        An open one is quicker, and safer: after the death of the JACK server the attempt to make a client frees
+        what the open ones still use, and closing them would crash.
+        """
+        of_kind = InputPort if kind == "input" else OutputPort
+        for port in self._ports:
+            if isinstance(port, of_kind) and not port.closed:
+                yield port.client
+                return
+        with self._client(kind) as client:
+            yield client
+
+    @contextmanager
+    def _client(self, kind: Kind) -> Iterator[Any]:
+        """A client without a port, deleted at the end. Raises BackendError when none can be made."""
+        make = self._rtmidi.MidiIn if kind == "input" else self._rtmidi.MidiOut
+        api, remedy = BACKENDS[self.name]
+        try:
+            with quiet_libraries():
+                client = make(getattr(self._rtmidi, f"API_{api}"), name=CLIENT)
+        except self._rtmidi.RtMidiError as error:
+            raise BackendError(f"MIDI backend {self.name} does not open; {remedy}") from error
+        try:
+            yield client
+        finally:
+            client.delete()
+
+    def _settle(self) -> None:
+        if self.name == "jack":
+            self._wait(JACK_SETTLE_SECONDS)
+
+
+def open_backend(name: str = "auto", rtmidi: Any = None) -> Backend:
+    """The MIDI backend of that name, or the first that really opens. Raises BackendError with what to do."""
+    rtmidi = rtmidi or load_rtmidi()
+    if name == "auto":
+        working = open_backends(rtmidi)
+        if not working:
+            raise BackendError(f"no MIDI backend opens; {what_helps(rtmidi)}")
+        return working[0]
+    compiled = compiled_in(rtmidi)
+    if name not in compiled:
+        raise BackendError(
+            f"MIDI backend {name} is not in this python-rtmidi; it has {', '.join(compiled) or 'none'}"
+        )
+    backend = Backend(name, rtmidi)
+    backend.inputs(), backend.outputs()
+    return backend
+
+
+def open_backends(rtmidi: Any = None) -> list[Backend]:
+    """Every MIDI backend that opens on this machine, the preferred one first."""
+    rtmidi = rtmidi or load_rtmidi()
+    working = []
+    for name in compiled_in(rtmidi):
+        try:
+            working.append(open_backend(name, rtmidi))
+        except BackendError:
+            continue
+    return working
+
+
+def what_helps(rtmidi: Any = None) -> str:
+    """What to do on this machine for want of a MIDI backend, or of ports."""
+    return (
+        ", or ".join(BACKENDS[name][1] for name in compiled_in(rtmidi or load_rtmidi()))
+        or "python-rtmidi has none"
+    )
+
+
+def compiled_in(rtmidi: Any) -> list[str]:
+    """jamd's names of the backends that this python-rtmidi was built with."""
+    compiled = rtmidi.get_compiled_api()
+    return [name for name, (api, _) in BACKENDS.items() if getattr(rtmidi, f"API_{api}") in compiled]
+
+
+def load_rtmidi() -> Any:
+    """python-rtmidi. Raises BackendError when a library that it needs is missing."""
+    try:
+        import rtmidi
+    except ImportError as error:
+        raise BackendError(
+            f"python-rtmidi does not load: {error}; on Debian: apt-get install libasound2"
+        ) from error
+    return rtmidi
+
+
+_redirecting = threading.Lock()
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Send nowhere what C libraries print on file descriptor 2, past Python, as they fail to open."""
+    with _redirecting:
+        try:
+            stderr = os.dup(2)
+        except OSError:  # the program was started without one
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(nowhere)
+            os.close(stderr)

@@ -50,7 +50,10 @@ class Turns:
             change = Change.ANSWER_INTERRUPTED
         self.turn = Turn.CALL
         bar = transport.bar_of(step)
-        self.start_step, self.end_step = transport.bar_line(bar), transport.bar_line(bar + self.form.call_bars)
+        self.start_step, self.end_step = (
+            transport.bar_line(bar),
+            transport.bar_line(bar + self.form.call_bars),
+        )
         return change
 
     def closed(self, step: int, transport: Transport) -> Change | None:

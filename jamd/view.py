@@ -38,6 +38,7 @@ LETTERS = str.maketrans("▀▄█│╎·▼●○…", "'.:||.v*-~")
 """For terminals whose encoding has no blocks."""
 
 Line = list[Segment]
+Place = tuple[int, bool]
 
 
 class View:
@@ -150,7 +151,7 @@ def _status(snapshot: Snapshot) -> Line:
 
 
 def _columns(snapshot: Snapshot, width: int) -> list[float | None]:
-    """What each column of the roll shows: a position in steps, or None for a bar line. Whole bars if they fit."""
+    """What each column of the roll shows: a position in steps, or None for a bar line."""
     now, per_bar = int((snapshot.position_steps or 0.0) // 1), snapshot.metre.steps_per_bar
     bars = min(BARS, width // (per_bar + 1))
     if bars < 1:
@@ -172,17 +173,18 @@ def _roll(snapshot: Snapshot, width: int, rows: int, lowest: int) -> Iterator[Li
     now = past[-1] if past else -1
     yield _ruler(snapshot, columns, now)
     shades = _shades(snapshot, lowest, 2 * rows)
-    used = {pitch for _, pitch in shades}
+    places: list[Place | None] = [None if c is None else (int(c // 1), c % 1 > 0) for c in columns]
     for pitch in range(lowest + 2 * (rows - 1), lowest - 1, -2):
         octave = next((p // 12 - 1 for p in (pitch, pitch + 1) if p % 12 == 0), None)
         label = f"C{octave}" if octave is not None else ""
         marks = _marks(columns, now, dotted=octave is not None)
-        if used.isdisjoint((pitch, pitch + 1)):
+        upper, lower = shades.get(pitch + 1, {}), shades.get(pitch, {})
+        if not (upper or lower):
             yield [Segment(label.ljust(MARGIN) + marks, QUIET)]
             continue
         line = [Segment(label.ljust(MARGIN), QUIET)]
-        for column, mark in zip(columns, marks, strict=True):
-            cell = _cell(_shade(shades, column, pitch + 1), _shade(shades, column, pitch), mark)
+        for place, mark in zip(places, marks, strict=True):
+            cell = _cell(upper.get(place), lower.get(place), mark) if place else _cell(None, None, mark)
             if line[-1].style is cell.style:
                 line[-1] = Segment(line[-1].text + cell.text, cell.style)
             else:
@@ -213,24 +215,20 @@ def _ruler(snapshot: Snapshot, columns: list[float | None], now: int) -> Line:
     return [Segment(" " * MARGIN + "".join(marks), QUIET)]
 
 
-def _shades(snapshot: Snapshot, lowest: int, count: int) -> dict[tuple[int, int], tuple[str, str]]:
-    """The colours of each (step, pitch) that sounds, at its beginning and after; what lies beyond the roll is
-    shown on its edge. An onset covers a held note, and jamd's covers the player's."""
-    shades: dict[tuple[int, int], tuple[str, str]] = {}
+def _shades(snapshot: Snapshot, lowest: int, count: int) -> dict[int, dict[Place, str]]:
+    """The colours of each pitch that sounds, by step: at its beginning and (True) later in the step.
+
+    What lies beyond the roll shows on its edge. An onset covers a held note, and jamd's covers the player's.
+    """
+    shades: dict[int, dict[Place, str]] = {}
     parts = ((snapshot.player, PLAYER_COLOUR, PLAYER_HELD), (snapshot.own, OWN_COLOUR, OWN_HELD))
     for onset in (False, True):
         for frames, bright, dark in parts:
             for step, frame in enumerate(frames, snapshot.first_step):
                 for pitch in (o.pitch for o in frame.onsets) if onset else frame.held:
-                    edge = min(max(pitch, lowest), lowest + count - 1)
-                    shades[step, edge] = (bright, dark) if onset else (dark, dark)
+                    row = shades.setdefault(min(max(pitch, lowest), lowest + count - 1), {})
+                    row[step, False], row[step, True] = bright if onset else dark, dark
     return shades
-
-
-def _shade(shades: dict[tuple[int, int], tuple[str, str]], column: float | None, pitch: int) -> str | None:
-    if column is None or (shade := shades.get((int(column // 1), pitch))) is None:
-        return None
-    return shade[column % 1 > 0]
 
 
 @cache

@@ -74,7 +74,7 @@ def _read(path: Path, weights: bool) -> Bundle:
             header = _checked(path, file.metadata())
             # half precision would lose accuracy and time in every product, so only the file has it
             names = file.keys() if weights else []
-            return Bundle(path, header, {name: np.float32(file.get_tensor(name)) for name in names})
+            return Bundle(path, header, {name: file.get_tensor(name).astype(np.float32) for name in names})
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise BundleError(f"{path} is not a whole model bundle ({error})") from error
 

@@ -96,7 +96,7 @@ def histogram_features(counts: Floats) -> Floats:
 
 
 def heard(player: Frame, own: Frame, place: Place, counts: Floats) -> tuple[Floats, Floats]:
-    """The encoder's input (ENCODER_INPUT,) for one step of both parts, and the pitch-class counts after it."""
+    """The encoder's input (ENCODER_INPUT,) for a step of both parts, and the pitch-class counts after it."""
     rolls = [roll_of(frame) for frame in (player, own)]
     counts = np.float32(HISTOGRAM_DECAY) * counts + sum(pitch_classes(attacks) for attacks, _, _ in rolls)
     parts = [part_features(*roll) for roll in rolls]
@@ -105,8 +105,8 @@ def heard(player: Frame, own: Frame, place: Place, counts: Floats) -> tuple[Floa
 
 
 def asked(before: Frame, place: Place, duet: bool) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """The decoder's input (DECODER_INPUT,) for the frame after `before`, and the keys (88,) it may hold on."""
+    """The decoder's input (DECODER_INPUT,) for the frame after `before`, and the keys (88,) it may hold."""
     attacks, holds, offsets = roll_of(before)
     part = part_features(attacks, holds, offsets)
     where = place_features(place.step_in_bar, place.steps_per_bar)
-    return np.concatenate([part, where, np.float32([duet])]), (attacks > 0) | (holds > 0)
+    return np.concatenate([part, where, np.array([duet], np.float32)]), (attacks > 0) | (holds > 0)

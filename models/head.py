@@ -41,10 +41,10 @@ class Head(nn.Module):
         return F.relu(h + self.chosen(token))
 
     def velocity_logits(self, touch: Tensor) -> Tensor:
-        return self.velocity(touch)  # type: ignore[no-any-return]
+        return self.velocity(touch)
 
     def offset_logits(self, touch: Tensor, velocity: Tensor) -> Tensor:
-        return self.offset(F.relu(touch + self.velocity_known(velocity)))  # type: ignore[no-any-return]
+        return self.offset(F.relu(touch + self.velocity_known(velocity)))
 
     def forward(self, z: Tensor, words: Words) -> tuple[Tensor, Tensor, Tensor]:
         """Nats of all tokens, velocities and offsets of the frames with states z (M, state), summed."""
@@ -63,7 +63,7 @@ class Head(nn.Module):
 
 
 class Words:
-    """The frames to be scored, spelt out: one row per token, all index tensors (R,) but `sounding` (M, 88)."""
+    """The frames to be scored, spelt out: a row per token, all index tensors (R,) but `sounding` (M, 88)."""
 
     def __init__(
         self, frame: Tensor, token: Tensor, velocity: Tensor, offset: Tensor, sounding: Tensor

@@ -28,7 +28,7 @@ class Knobs:
 
 
 def softmax(logits: Floats, temperature: float = 1.0) -> npt.NDArray[np.float64]:
-    """Probabilities that sum to 1. Raises FloatingPointError when the network gave something else than numbers."""
+    """Probabilities that sum to 1. Raises FloatingPointError when the scores are not numbers."""
     scaled = np.asarray(logits, np.float64) / temperature
     shares = np.exp(scaled - scaled.max())
     total = shares.sum()

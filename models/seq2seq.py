@@ -84,4 +84,4 @@ class Seq2Seq(nn.Module):
         where = turns[own]
         common = torch.zeros_like(flat).index_copy(0, where, self.dropout(decoded[own]))
         z = self.attend(common.view(batch, steps, -1), encoded, self.band(steps, heard.device))
-        return self.head(self.dropout(z.reshape(batch * steps, -1)[where]), words)  # type: ignore[no-any-return]
+        return self.head(self.dropout(z.reshape(batch * steps, -1)[where]), words)

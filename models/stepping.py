@@ -1,4 +1,4 @@
-"""`seq2seq` stepped frame by frame in numpy: the same weights and sums as in torch, at a hundredth the start-up.
+"""`seq2seq` stepped frame by frame in numpy: the same weights and sums as in torch, without its start-up.
 
 On a CPU a step of one frame is a few matrix-vector products; torch spends longer repacking weights for them
 than numpy spends on the whole step. `tests/test_models.py` holds the two together.
@@ -24,11 +24,12 @@ BELOW = np.arange(KEYS) < np.arange(KEYS + 1)[:, None]
 
 
 def sigmoid(x: Floats) -> Floats:
-    return np.float32(0.5) * np.tanh(np.float32(0.5) * x) + np.float32(0.5)
+    half = np.float32(0.5)
+    return np.asarray(half * np.tanh(half * x) + half)
 
 
 class Lstm:
-    """One LSTM layer: weights transposed to (inputs, 4H), gates in torch's order: input, forget, cell, output."""
+    """One LSTM layer, (inputs, 4H); gates in torch's order: input, forget, cell, output."""
 
     def __init__(self, weights: Weights, layer: str, number: int) -> None:
         def get(name: str) -> Floats:
@@ -56,7 +57,7 @@ def sparse(x: Floats, weights: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All that was heard: the encoder's state, (layers, H) each, its last outputs (up to 128, H), the key so far."""
+    """All that was heard: the encoder's state by layer, (H,) each, its last outputs (up to 128, H), the key."""
 
     h: tuple[Floats, ...]
     c: tuple[Floats, ...]
@@ -92,7 +93,8 @@ class NumpySeq2Seq:
         return self._encode(memory, *features.heard(player, own, place, memory.pitch_classes))
 
     def _encode(self, memory: Memory, x: Floats, classes: Floats) -> Memory:
-        h, c = [], []
+        h: list[Floats] = []
+        c: list[Floats] = []
         drive = sparse(x, self.encoder[0].inputs)
         for layer, lstm in enumerate(self.encoder):
             if layer:
@@ -162,11 +164,11 @@ class Word:
 
     def velocity_logits(self, token: int) -> Floats:
         self.touch = np.maximum(self.h + self.head.chosen[token], 0)
-        return self.head.velocity @ self.touch + self.head.velocity_bias  # type: ignore[no-any-return]
+        return self.head.velocity @ self.touch + self.head.velocity_bias
 
     def offset_logits(self, velocity: int) -> Floats:
         h = np.maximum(self.touch + self.head.velocity_known[velocity], 0)
-        return self.head.offset @ h + self.head.offset_bias  # type: ignore[no-any-return]
+        return self.head.offset @ h + self.head.offset_bias
 
     def add(self, token: int, velocity: int = 0, offset: int = 0) -> None:
         self.frame = self.frame + self.head.so_far[token]

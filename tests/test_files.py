@@ -71,5 +71,5 @@ def test_what_can_be_written_later_is_let_through(tmp_path: Path) -> None:
 def test_what_could_not_be_written_later_is_refused_now(tmp_path: Path) -> None:
     with pytest.raises(JamdError, match="it is a folder; name a file in it"):
         check_writable(tmp_path)
-    with pytest.raises(JamdError, match="there is no folder .*nowhere"):
+    with pytest.raises(JamdError, match=r"there is no folder .*nowhere"):
         check_writable(tmp_path / "nowhere" / "take.mid")

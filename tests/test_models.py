@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from jamd.errors import BundleError
 from jamd.models import bundle, features
 from jamd.models.features import Place
 from jamd.models.head import Words
@@ -18,9 +16,11 @@ from jamd.models.seq2seq import Seq2Seq, Settings
 from jamd.models.stepping import NumpySeq2Seq
 from jamd.models.tokens import END, KEYS, key_of, offset_bin, offset_of, velocity_bin, velocity_of
 from jamd.models.torch_stepping import TorchSeq2Seq
-from jamd.note import REST, Frame, Note, Onset, frames_of
 from jamd.training.batches import OWN, PLAYER, Conversation, batch_of
 from jamd.training.fit import nats, to_torch
+
+from jamd.errors import BundleError
+from jamd.note import REST, Frame, Note, Onset, frames_of
 
 SMALL = Settings(hidden=24, encoder_layers=2, head_hidden=16, attention_steps=8)
 
@@ -41,7 +41,9 @@ def weights_of(net: Seq2Seq) -> dict[str, np.ndarray]:
 def song(seed: int, steps: int) -> list[Frame]:
     rng = np.random.default_rng(seed)
     notes = [
-        Note(int(rng.integers(40, 80)), int(rng.integers(1, 128)), start, start + float(rng.uniform(0.1, 1.5)))
+        Note(
+            int(rng.integers(40, 80)), int(rng.integers(1, 128)), start, start + float(rng.uniform(0.1, 1.5))
+        )
         for start in rng.uniform(0, steps / 4 - 1, steps)
     ]
     frames = frames_of(notes)[:steps]
@@ -116,7 +118,8 @@ def test_a_later_frame_changes_nothing_before_it(net: Seq2Seq) -> None:
         per_frame.append([step_nats(mind, parts[0][:end], parts[1][:end], 8) for end in range(9, 21)])
     assert per_frame[0] == per_frame[1]
     full = [
-        batch_of([conversation(*parts, [(8, 24)])]) for parts in ((player, own), (changed_player, changed_own))
+        batch_of([conversation(*parts, [(8, 24)])])
+        for parts in ((player, own), (changed_player, changed_own))
     ]
     states = []
     net.head.register_forward_pre_hook(lambda _, args: states.append(args[0]))
@@ -145,7 +148,9 @@ def test_the_chances_of_all_chords_sum_to_one(net: Seq2Seq) -> None:
     total = 0.0
     for word in words:
         token = torch.tensor([*word, END])
-        rows = Words(torch.zeros_like(token), token, torch.zeros_like(token), torch.zeros_like(token), sounding)
+        rows = Words(
+            torch.zeros_like(token), token, torch.zeros_like(token), torch.zeros_like(token), sounding
+        )
         with torch.no_grad():  # velocity and offset stay at one bin, so the keys alone must sum to 1
             total += float(torch.exp(-net.head(z, rows)[0]))
     assert total == pytest.approx(1.0, abs=1e-4)

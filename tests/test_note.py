@@ -62,7 +62,8 @@ def test_a_note_played_early_begins_on_its_step_with_the_offset_kept() -> None:
 
 def test_the_later_of_two_notes_on_a_pitch_cuts_the_earlier() -> None:
     frames = frames_of([Note(60, 64, 0.0, 2.0), Note(60, 80, 0.5, 0.75)])
-    assert frames == [Frame((Onset(60, 64),)), Frame(held=frozenset({60})), Frame((Onset(60, 80),))]
+    assert frames[:3] == [Frame((Onset(60, 64),)), Frame(held=frozenset({60})), Frame((Onset(60, 80),))]
+    assert set(frames[3:]) <= {REST}
 
 
 def test_no_notes_are_no_frames() -> None:

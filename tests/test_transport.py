@@ -49,8 +49,10 @@ def test_an_event_is_heard_as_the_nearest_step() -> None:
 
 @pytest.mark.parametrize(
     ("text", "steps"),
-    [("2/4", 8), ("3/4", 12), ("4/4", 16), ("5/4", 20), ("6/8", 12), ("7/8", 14), ("9/8", 18), ("12/8", 24)]
-    + [("2/2", 16), ("4/1", 64), ("7/16", 7)],
+    [
+        *[("2/4", 8), ("3/4", 12), ("4/4", 16), ("5/4", 20), ("6/8", 12), ("7/8", 14), ("9/8", 18)],
+        *[("12/8", 24), ("2/2", 16), ("4/1", 64), ("7/16", 7)],
+    ],
 )
 def test_bar_lines_come_every_bar(text: str, steps: int) -> None:
     metre = Metre.parse(text)
@@ -64,8 +66,10 @@ def test_bar_lines_come_every_bar(text: str, steps: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "4", "4/", "/4", "4/4/4", "four/four", "4/3", "4/0", "0/4", "-4/4", "4/-4", "17/4", "1/32", "3/64"]
-    + [" 4/4", "4 / 4", "4.0/4", "²/4", "٤/٤"],
+    [
+        *["", "4", "4/", "/4", "4/4/4", "four/four", "4/3", "4/0", "0/4", "-4/4", "4/-4", "17/4", "1/32"],
+        *["3/64", " 4/4", "4 / 4", "4.0/4", "²/4", "٤/٤"],
+    ],
 )
 def test_a_metre_that_cannot_be_counted_is_refused_with_what_would_be_right(text: str) -> None:
     with pytest.raises(UsageError, match=r"^metre .* write it like 4/4, 3/4, 7/8 or 12/8$"):

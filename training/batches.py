@@ -157,7 +157,7 @@ def batch_of(conversations: Sequence[Conversation]) -> Batch:
     return Batch(heard, asked, turns, own, frame, token, np.maximum(velocity - 1, 0), offset, before)
 
 
-def _later(rows: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:  # type: ignore[type-var]
+def _later(rows: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     """Rows (B, T, ...) moved one step on: what is known at a step is what was heard until the one before."""
     moved = np.zeros_like(rows)
     moved[:, 1:] = rows[:, :-1]

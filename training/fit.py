@@ -69,7 +69,7 @@ def to_torch(batch: Batch, device: torch.device) -> tuple[torch.Tensor, ...]:
 def nats(model: Seq2Seq, batch: Batch, device: torch.device) -> tuple[torch.Tensor, ...]:
     """Nats of keys, velocities and offsets of a batch, summed."""
     heard, asked, turns, own, *words = to_torch(batch, device)
-    return model(heard, asked, turns, own, Words(*words))  # type: ignore[no-any-return]
+    return model(heard, asked, turns, own, Words(*words))
 
 
 @torch.no_grad()

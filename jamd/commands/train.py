@@ -44,19 +44,19 @@ def command(
     Pieces in a folder named `valid` are held out and score the model; without such a folder, one piece in ten
     is. The bundle always holds the best weights so far, so Ctrl-C loses nothing.
     """
-    from jamd.models import bundle
-
     from jamd.files import check_writable
+    from jamd.models import bundle
 
     if output.suffix != bundle.SUFFIX:
         raise UsageError(f"{output} should end in {bundle.SUFFIX}")
     check_writable(output)
 
     import torch
-    from jamd.models.seq2seq import Settings
-    from jamd.training import fit, pieces
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from jamd.models.seq2seq import Settings
+    from jamd.training import fit, pieces
 
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("no CUDA device is to be had here; use --device cpu")
@@ -85,7 +85,8 @@ def command(
         teach = held_out = [*teach, *held_out]
         console.print("too few pieces to hold any out: the scores tell of the pieces learned from")
     console.print(
-        f"{len(teach)} pieces, {sum(len(p.step) for p in teach)} notes to learn from; {len(held_out)} held out"
+        f"{len(teach)} pieces, {sum(len(p.step) for p in teach)} notes, to learn from; "
+        f"{len(held_out)} held out"
     )
 
     recipe = fit.Recipe(epochs, seed, learning_rate, settings=Settings(hidden=hidden))

@@ -1,0 +1,100 @@
+"""`jamd jam`: a whole jam with nothing plugged in."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from jamd.playing import Playing, playing_options
+
+CALL_BARS = 2
+HELLO = """\
+Now with your own keyboard and synth:
+  jamd ports
+  jamd listen --in "part of the keyboard's name" --out "part of the synth's name"
+"""
+
+
+@click.command()
+@click.option(
+    "--call", type=click.Path(path_type=Path), help="Play this MIDI file instead of the bundled call."
+)
+@click.option("--out", "out_name", metavar="NAME", help="Also play both parts to this output.")
+@click.option(
+    "-o",
+    "--output",
+    default="jam.mid",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Keep the jam here, its picture and its sound beside it.",
+)
+@click.option("--quiet", is_flag=True, help="No view of the jam in the terminal.")
+@playing_options
+def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, playing: Playing) -> None:
+    """Hear jamd play with a built-in player, nothing plugged in.
+
+    The bundled call is played in real time into the real engine, two bars for the player and two for jamd.
+    Leaves a MIDI file, a picture of both parts, and a WAV file where FluidSynth is installed.
+    """
+    import mido
+
+    from jamd import midifile
+    from jamd.errors import UsageError
+    from jamd.files import check_writable
+    from jamd.live import Nowhere, Session, live_engine, run, say_summary, stopped_by_signals, watch
+    from jamd.note import STEPS_PER_BEAT
+    from jamd.output import Port
+    from jamd.player import Player, performance
+    from jamd.plot import Span, draw
+    from jamd.ports import open_backend
+    from jamd.sound import to_wav
+    from jamd.transport import Transport
+    from jamd.turns import Form
+
+    if output.suffix != ".mid":
+        raise UsageError(f"{output} should end in .mid; its picture and sound are put beside it")
+    check_writable(output)
+    path = Path(str(files("jamd"))) / "call.mid" if call is None else call
+    piece = midifile.read(path)
+    tempo, metre = piece.tempos[-1][1], piece.metres[-1][1]
+    improvisers = playing.improvisers()
+    output.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        port: Port = Nowhere()
+        if out_name is not None:
+            port = stack.enter_context(open_backend("auto")).open_output(out_name)
+        session = Session(
+            Transport(tempo, metre), Form(CALL_BARS, CALL_BARS), playing.voice(), improvisers, output
+        )
+        engine, sent = stack.enter_context(live_engine(session, port))
+        stack.enter_context(stopped_by_signals(engine))
+        title = f"{path.name} -> jamd ({playing.model})"
+        click.echo(f"jamming: {title}; {tempo:g} BPM, {metre}; Ctrl-C ends it")
+        stack.enter_context(watch(engine, title, quiet))
+        # until the last answer is over: the call's last bar may be one of rest, so a bar more than two turns
+        rest_seconds = Transport(tempo, metre).seconds_at((2 * CALL_BARS + 1) * metre.steps_per_bar)
+
+        def play(message: mido.Message) -> None:
+            engine.receive(message)
+            if out_name is not None:
+                port.send(message)
+
+        player = Player(performance(path), play, rest_seconds, engine.stop)
+        stack.callback(player.stop)
+        player.start()
+        run(engine)
+    say_summary(engine, sent)
+
+    jammed = midifile.read(output)
+    parts = {part.name: part.notes for part in jammed.parts}
+    spans = [
+        Span(start / STEPS_PER_BEAT, end / STEPS_PER_BEAT, turn) for turn, start, end in engine.account.spans
+    ]
+    picture = output.with_suffix(".png")
+    draw(picture, parts.get("player", ()), parts.get("jamd", ()), metre, spans, title="a jam with jamd")
+    wav = to_wav(output, output.with_suffix(".wav"))
+    click.echo("wrote " + ", ".join(str(made) for made in (output, picture, wav) if made))
+    click.echo(HELLO, nl=False)

@@ -1,0 +1,70 @@
+"""`jamd models`: what can be played with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(name: str | None, as_json: bool) -> None:
+    """List the models that are bundled, and show their cards.
+
+    Without NAME, lists the bundled models and your own; with NAME (or a file), shows its card.
+    """
+    import json
+
+    from jamd.errors import BundleError
+    from jamd.models import bundle
+    from jamd.playing import models_folder
+
+    if name is not None:
+        path = bundle.find(name, models_folder())
+        header = bundle.read_header(path)
+        card = path.with_suffix(".md")
+        if as_json:
+            click.echo(json.dumps({"name": path.stem, "path": str(path), **header}, indent=2))
+        elif card.is_file():
+            click.echo(card.read_text(encoding="utf-8"))
+        else:
+            click.echo(json.dumps(header, indent=2))
+        return
+
+    listing: list[dict[str, Any]] = []
+    for origin, paths in (("bundled", bundle.bundled()), ("yours", bundle.installed(models_folder()))):
+        for path in paths:
+            listing.append({"name": path.stem, "path": str(path), "origin": origin})
+            try:
+                listing[-1] |= bundle.read_header(path)
+            except BundleError as error:
+                listing[-1]["fault"] = str(error)
+    if as_json:
+        click.echo(json.dumps(listing, indent=2))
+        return
+    if not listing:
+        click.echo(f"There is no model: train one with `jamd train`, or put one in {models_folder()}.")
+        return
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("model", "of", "architecture", "learned from", "nats a step", "made")
+    for entry in listing:
+        if "fault" in entry:
+            table.add_row(escape(entry["name"]), entry["origin"], escape(entry["fault"]))
+            continue
+        pieces = entry.get("data", {}).get("learned_from", {}).get("pieces")
+        nats = entry.get("scores", {}).get("nats_per_step")
+        table.add_row(
+            escape(entry["name"]),
+            entry["origin"],
+            f"{entry['arch']} {entry['settings'].get('hidden', '')}",
+            f"{pieces} pieces" if pieces is not None else "",
+            f"{nats:.3f}" if nats is not None else "",
+            str(entry.get("created", ""))[:10],
+        )
+    Console().print(table)

@@ -1,0 +1,47 @@
+"""`jamd ports`: the MIDI inputs and outputs of this machine."""
+
+from __future__ import annotations
+
+import click
+
+BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm")
+
+
+@click.command()
+@click.option(
+    "--backend", default="auto", type=click.Choice(BACKENDS), help="Only this MIDI system; auto: all."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(backend: str, as_json: bool) -> None:
+    """List the MIDI inputs and outputs of this machine.
+
+    Any part of a name that no other port has will do for --in and --out.
+    """
+    from jamd.errors import BackendError
+    from jamd.ports import open_backend, open_backends, what_helps
+
+    backends = open_backends() if backend == "auto" else [open_backend(backend)]
+    ports = {midi.name: {"inputs": midi.inputs(), "outputs": midi.outputs()} for midi in backends}
+    if as_json:
+        import json
+
+        click.echo(json.dumps(ports, indent=2, ensure_ascii=False))
+        return
+    if not ports:
+        raise BackendError(f"no MIDI backend opens; {what_helps()}")
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("backend", "direction", "port")
+    for name, kinds in ports.items():
+        for kind, direction in (("inputs", "in"), ("outputs", "out")):
+            for port in kinds[kind]:
+                table.add_row(name, direction, escape(port), style=None)
+    if table.row_count:
+        Console().print(table)
+    else:
+        click.echo(
+            f"no ports, though {' and '.join(ports)} opened: plug in a keyboard or start a synthesizer; "
+            "`jamd listen` makes virtual ports where it is given no names"
+        )

@@ -1,0 +1,98 @@
+"""The same engine over a file: the call is played into it on the virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mido
+
+from jamd.clock import ManualClock
+from jamd.engine import Engine
+from jamd.errors import JamdError
+from jamd.events import Received
+from jamd.improviser import Improviser
+from jamd.midifile import Piece
+from jamd.midiwrite import Track, messages_of
+from jamd.note import STEPS_PER_BEAT, frames_of
+from jamd.output import Output
+from jamd.plot import Span
+from jamd.transport import DEFAULT_TEMPO, Metre, Transport
+from jamd.turns import Form
+from jamd.voice import Voice
+from jamd.worker import InlineWorker
+
+Events = list[tuple[float, mido.Message]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A call and its answer, as messages at beats."""
+
+    player: Events
+    own: Events
+    turns: tuple[Span, ...]
+    metre: Metre
+
+    @property
+    def answer_notes(self) -> int:
+        return sum(message.type == "note_on" for _, message in self.own)
+
+    def tracks(self) -> list[Track]:
+        return [Track("player", self.player), Track("jamd", self.own)]
+
+
+class _Taken:
+    """Records what was played, and sends nothing anywhere."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Events] = {"player": [], "jamd": []}
+
+    def record(self, part: str, beats: float, message: mido.Message) -> None:
+        self.parts[part].append((beats, message))
+
+    def send(self, message: mido.Message) -> None: ...
+
+
+def render(
+    call: Piece, answer_bars: int | None, improvisers: Callable[[], Improviser], voice: Voice
+) -> Rendered:
+    """Play a call to the engine and take down the answer on the bar line after it.
+
+    `answer_bars` None answers with as many bars as the call has. The tempo of the virtual clock is the
+    default one whatever the file's: all music is in beats, and the caller keeps the file's tempo map.
+    """
+    notes = call.notes
+    steps = [step for step, frame in enumerate(frames_of(notes)) if frame.sounding]
+    # The metre at the end of the call counts the bars of the answer, and so those of the turn.
+    change_beats, metre = call.metres[-1]
+    transport = Transport(DEFAULT_TEMPO, metre, downbeat_step=round(change_beats * STEPS_PER_BEAT))
+    first_bar = transport.bar_of(steps[0])
+    call_bars = transport.bar_of(steps[-1]) + 1 - first_bar
+    form = Form(call_bars, answer_bars or call_bars)
+    end_step = transport.bar_line(first_bar + form.call_bars + form.answer_bars)
+
+    taken = _Taken()
+    script = [
+        Received(transport.seconds_at(beats * STEPS_PER_BEAT), message)
+        for beats, message in messages_of(notes)
+    ]
+    clock = ManualClock(script, transport.seconds_at(end_step + 1))
+    output = Output(taken, clock)
+    engine = Engine(
+        clock,
+        transport,
+        form,
+        voice,
+        output,
+        taken,
+        lambda post: InlineWorker(improvisers(), post),
+        started=True,
+    )
+    engine.run()
+    if engine.account.faults:
+        raise JamdError(f"the model failed: {engine.account.last_fault}")
+    spans = tuple(
+        Span(start / STEPS_PER_BEAT, end / STEPS_PER_BEAT, turn) for turn, start, end in engine.account.spans
+    )
+    return Rendered(taken.parts["player"], taken.parts["jamd"], spans, metre)

@@ -1,0 +1,139 @@
+"""A jam on the virtual clock: what is played, what is answered, at which second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import mido
+from jamd.models.features import Place
+
+from jamd.clock import ManualClock
+from jamd.engine import Engine
+from jamd.events import Received
+from jamd.note import REST, Frame, Onset
+from jamd.output import Output
+from jamd.transport import Metre, Transport
+from jamd.turns import Form
+from jamd.voice import Voice
+from jamd.worker import InlineWorker, Post, Worker
+
+Heard = list[tuple[float, str, int]]
+"""What came out: (seconds, "on" or "off" or "control N", pitch or value)."""
+
+
+class Parrot:
+    """An improviser that answers with what it heard last, an octave up."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[Frame, Frame, Place]] = []
+
+    def hear(self, player: Frame, own: Frame, place: Place) -> None:
+        self.heard.append((player, own, place))
+
+    def answer(self, places: Sequence[Place], first_beat_steps: int) -> Iterator[Frame]:
+        frames = [player for player, _, _ in self.heard][-len(places) :]
+        for frame in frames + [REST] * (len(places) - len(frames)):
+            onsets = tuple(Onset(o.pitch + 12, o.velocity, o.offset_steps) for o in frame.onsets)
+            yield Frame(onsets, frozenset(pitch + 12 for pitch in frame.held))
+
+
+@dataclass
+class Pad(Parrot):
+    """An improviser that holds one note for the whole answer, and can be told to fail."""
+
+    pitch: int = 60
+    fail: Callable[[], bool] = lambda: False
+    offset_steps: float = 0.0
+    heard: list[tuple[Frame, Frame, Place]] = field(default_factory=list)
+
+    def answer(self, places: Sequence[Place], first_beat_steps: int) -> Iterator[Frame]:
+        for step, _ in enumerate(places):
+            if step == len(places) // 2 and self.fail():
+                raise RuntimeError("the strings are broken")
+            held = frozenset([self.pitch])
+            yield Frame((Onset(self.pitch, 80, self.offset_steps),)) if step == 0 else Frame((), held)
+
+
+class RecordingPort:
+    """A port that notes down what is sent, and when on the jam's clock."""
+
+    def __init__(self) -> None:
+        self.clock: ManualClock | None = None
+        self.engine: Engine | None = None
+        self.heard: Heard = []
+
+    def send(self, message: mido.Message) -> None:
+        assert self.clock is not None
+        seconds = round(self.clock.now(), 6)
+        if message.type == "control_change":
+            self.heard.append((seconds, f"control {message.control}", message.value))
+        else:
+            self.heard.append((seconds, message.type.removeprefix("note_"), message.note))
+
+
+class Notebook:
+    """A recorder that only remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, float, mido.Message]] = []
+
+    def record(self, part: str, beats: float, message: mido.Message) -> None:
+        self.events.append((part, beats, message))
+
+
+def note(start_seconds: float, pitch: int, end_seconds: float, velocity: int = 80) -> list[Received]:
+    """One note of the player's."""
+    on = mido.Message("note_on", note=pitch, velocity=velocity)
+    return [Received(start_seconds, on), Received(end_seconds, mido.Message("note_off", note=pitch))]
+
+
+def pedal(seconds: float, down: bool) -> list[Received]:
+    value = 127 if down else 0
+    return [Received(seconds, mido.Message("control_change", control=64, value=value))]
+
+
+@dataclass
+class Jam:
+    """What came of a jam."""
+
+    heard: Heard
+    engine: Engine
+    output: Output
+    notebook: Notebook
+
+    @property
+    def notes(self) -> Heard:
+        return [event for event in self.heard if event[1] in ("on", "off")]
+
+
+def jam(
+    script: Iterable[list[Received]],
+    end_seconds: float,
+    improviser: object | None = None,
+    form: Form | None = None,
+    tempo: float = 120.0,
+    metre: str = "4/4",
+    feel: float = 1.0,
+    port: RecordingPort | None = None,
+    make_worker: Callable[[Post], Worker] | None = None,
+) -> Jam:
+    """Play a script to the engine until `end_seconds`; at 120 BPM a bar of 4/4 lasts two seconds."""
+    events = sorted((event for group in script for event in group), key=lambda event: event.seconds)
+    clock = ManualClock(events, end_seconds)
+    port = port or RecordingPort()
+    port.clock = clock
+    output, notebook = Output(port, clock), Notebook()
+    mind = improviser or Parrot()
+    engine = Engine(
+        clock,
+        Transport(tempo, Metre.parse(metre)),
+        form or Form(1, 1),
+        Voice(0, feel),
+        output,
+        notebook,
+        make_worker or (lambda post: InlineWorker(mind, post)),  # type: ignore[arg-type]
+    )
+    port.engine = engine
+    engine.run()
+    return Jam(port.heard, engine, output, notebook)
