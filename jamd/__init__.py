@@ -1,27 +1,32 @@
 """jamd: a co-improviser that lives on a MIDI cable. It listens, and answers in time.
 
-A tour, in the order in which a note passes through:
+A tour, in the order in which music passes through:
 
-    jamd.ports       the MIDI ports of this machine, found by a part of their name; the only place that opens them
-    jamd.engine      one thread that owns all music: takes what was received, predicted or commanded, step by step
-    jamd.transport   tempo, metre and grid: the only place where seconds become steps and back
-    jamd.pianoroll   what was heard, as frames on the grid
+    jamd.ports       the MIDI ports of this machine, found by a part of their name; nothing else opens any
+    jamd.events      what may reach the engine: something received, predicted or commanded
+    jamd.engine      one thread that owns all the music and waits for the next instant on the grid
+    jamd.transport   tempo, metre and grid; nothing else turns seconds into steps and back
+    jamd.pianoroll   what the player does, as frames on the grid
     jamd.turns       whose turn it is: when to listen, when to answer
-    jamd.improviser  asks the model for the next frames, away from the engine's thread
-    jamd.voice       jamd's own part: the only owner of what is sounding, so that no note ever hangs
-    jamd.scheduler   messages wait here for their instant, then leave through the output port
+    jamd.worker      keeps the model off the engine's thread, and
+    jamd.improviser  hears and writes frames with it, one step at a time
+    jamd.voice       frames as note-ons and note-offs: jamd's own part
+    jamd.scheduler   messages wait here for their instant
+    jamd.output      the way out, which knows what is sounding, so that no note hangs
+    jamd.recorder    keeps the session while it is played
 
 The words of the music (note, onset, frame, step) are in `jamd.note`. A beat is a quarter note and a step is a
 sixteenth; the name of every quantity says its unit.
 
-Three folders, three roles: `jamd/` plays, `models/` (imported as `jamd.models`) is the player's mind, with the
-trained bundles, and `training/` (imported as `jamd.training`) is how it learnt. Nothing in `jamd/` imports torch.
+Three folders, three roles: `jamd/` plays, `models/` (imported as `jamd.models`) is the player's mind with its
+trained bundles, and `training/` (imported as `jamd.training`) is how it learnt. No module of `jamd/` needs torch.
 
-The engine is handed its clock, its ports and its model. `jamd listen` gives it the real ones, `jamd render`
-and the tests a clock turned by hand: the same music, faster than real time.
+The engine is handed its clock, its ports and its model. `jamd listen` gives it the real ones (`jamd.live`);
+`jamd render` (`jamd.rendering`) and the tests give it a clock that is turned by hand, for the same music faster
+than real time.
 
-The commands are in `jamd.commands`, one to a module, and `jamd.cli` loads only the one that was asked for.
-What goes wrong is one of the exceptions of `jamd.errors`, and ends as one line and an exit status.
+The commands are in `jamd.commands`, one to a module; `jamd.cli` loads the one that was asked for. Whatever goes
+wrong is an exception of `jamd.errors`, and ends as one line and an exit status.
 """
 
 __version__ = "0.1.0"

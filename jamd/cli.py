@@ -1,4 +1,4 @@
-"""The `jamd` program: a table of commands, loaded when they are asked for, and how it speaks when they fail."""
+"""The `jamd` program: a table of commands, each loaded when it is asked for, and one way to fail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMMANDS = {
     "models": "List the models that are bundled, and show their cards",
     "ports": "List the MIDI inputs and outputs of this machine",
     "panic": "Silence an output now",
-    "sessions": "List the sessions that were kept",
+    "sessions": "List the sessions that were kept, the latest last",
 }
 """Every command with the first sentence of its help, so that `jamd --help` imports none of them."""
 
@@ -87,7 +87,7 @@ def _where_to_read(error: click.UsageError) -> str:
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
     },
-    epilog="Every option may also be set in the environment: listen's --tempo by JAMD_LISTEN_TEMPO, and so on.",
+    epilog="Every option can be set in the environment too: listen's --tempo by JAMD_LISTEN_TEMPO.",
 )
 @click.version_option(__version__, message="jamd %(version)s")
 def main() -> None:

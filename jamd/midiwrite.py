@@ -40,8 +40,8 @@ class TrackWriter:
     content: bytearray = field(default_factory=bytearray)
     ticks: int = 0
     """Where the last message stands."""
-    sounding: set[tuple[int, int]] = field(default_factory=set)
-    """Channel and pitch of every note begun and not yet ended."""
+    sounding: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Channel and pitch of every note begun and not yet ended, and the tick on which it began."""
 
     @classmethod
     def named(cls, name: str) -> TrackWriter:
@@ -50,26 +50,22 @@ class TrackWriter:
 
     def tail(self) -> TrackWriter:
         """A writer that goes on from here, in bytes of its own, and leaves this one as it is."""
-        return TrackWriter(ticks=self.ticks, sounding=set(self.sounding))
+        return TrackWriter(ticks=self.ticks, sounding=dict(self.sounding))
 
     def add(self, beats: float, message: mido.Message | mido.MetaMessage) -> None:
         """Write a message at `beats`, or with the last one if that is later. System messages are left out."""
-        if not message.is_meta:
-            if message.type == "sysex" or message.is_realtime or not hasattr(message, "channel"):
-                return
-            if message.type in ("note_on", "note_off"):
-                note = (message.channel, message.note)
-                if message.type == "note_on" and message.velocity > 0:
-                    self.sounding.add(note)
-                else:
-                    self.sounding.discard(note)
+        if not (message.is_meta or hasattr(message, "channel")):
+            return
         self._put(round(beats * TICKS_PER_BEAT), message.bin())
+        if message.type == "note_on" and message.velocity > 0:
+            self.sounding[message.channel, message.note] = self.ticks
+        elif message.type in ("note_on", "note_off"):
+            self.sounding.pop((message.channel, message.note), None)
 
     def release(self, ticks: int) -> None:
         """End every note that still sounds, at `ticks`; none is left without a length."""
-        ticks = max(ticks, self.ticks + 1)
-        for channel, pitch in sorted(self.sounding):
-            self._put(ticks, bytes((0x80 | channel, pitch, 64)))
+        for (channel, pitch), start_ticks in self.sounding.items():
+            self._put(max(ticks, start_ticks + 1), bytes((0x80 | channel, pitch, 64)))
         self.sounding.clear()
 
     def end(self, ticks: int) -> None:

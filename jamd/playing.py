@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,9 +58,19 @@ def models_folder() -> Path:
     return platformdirs.user_data_path("jamd", appauthor=False) / "models"
 
 
+class Number(click.FloatRange):
+    """A number in a range; click lets NaN through, which is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not a number", param, ctx)
+        return number
+
+
 OPTIONS = (
     click.option(
-        "--temperature", default=0.9, show_default=True, type=click.FloatRange(0.05, 3), help="Boldness."
+        "--temperature", default=0.9, show_default=True, type=Number(0.05, 3), help="Boldness."
     ),
     click.option("--seed", type=click.IntRange(0), help="Fixes every choice that chance makes."),
     click.option("--model", default="default", show_default=True, help="A model's name or file."),
@@ -74,7 +85,7 @@ OPTIONS = (
         "--feel",
         default=1.0,
         show_default=True,
-        type=click.FloatRange(0, 1),
+        type=Number(0, 1),
         help="0 plays exactly on the grid, 1 with the model's timing.",
     ),
     click.option(

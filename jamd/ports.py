@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Literal, Self, TypeVar
 
 import mido
@@ -25,7 +25,7 @@ BACKENDS = {
     "coremidi": ("MACOSX_CORE", "open Audio MIDI Setup once, or restart the Mac"),
     "winmm": ("WINDOWS_MM", "restart the Windows MIDI service"),
 }
-"""By jamd's names, in the order in which they are tried: rtmidi's name, and what helps when it does not open."""
+"""By name, in the order in which they are tried: rtmidi's name, and what helps when it does not open."""
 
 WITHOUT_VIRTUAL_PORTS = {"winmm"}
 
@@ -167,9 +167,7 @@ class Backend:
     def _open(self, kind: Kind, name: str | None, port_of: Callable[[str, Any], P]) -> P:
         if name is None and self.name in WITHOUT_VIRTUAL_PORTS:
             option = "--in" if kind == "input" else "--out"
-            raise PortError(
-                f"{self.name} has no virtual ports; name an {kind} with {option} (see `jamd ports`)"
-            )
+            raise PortError(f"{self.name} has no virtual ports; name one with {option} (see `jamd ports`)")
         full_name = None if name is None else find(name, self._names(kind), kind)
         own = OWN_PORTS[kind]
         with ExitStack() as undo:
@@ -200,8 +198,8 @@ class Backend:
     def _listing(self, kind: Kind) -> Iterator[Any]:
         """A client that can list the ports of a kind: an open port's, or one made for it.
 
-        An open one is quicker, and safer: after the death of the JACK server the attempt to make a client frees
-        what the open ones still use, and closing them would crash.
+        An open one is quicker, and safer: after the death of the JACK server the attempt to make a client
+        frees what the open ones still use, and closing them would crash.
         """
         of_kind = InputPort if kind == "input" else OutputPort
         for port in self._ports:
@@ -235,42 +233,33 @@ def open_backend(name: str = "auto", rtmidi: Any = None) -> Backend:
     """The MIDI backend of that name, or the first that really opens. Raises BackendError with what to do."""
     rtmidi = rtmidi or load_rtmidi()
     if name == "auto":
-        working = open_backends(rtmidi)
-        if not working:
-            raise BackendError(f"no MIDI backend opens; {what_helps(rtmidi)}")
-        return working[0]
-    compiled = compiled_in(rtmidi)
-    if name not in compiled:
-        raise BackendError(
-            f"MIDI backend {name} is not in this python-rtmidi; it has {', '.join(compiled) or 'none'}"
-        )
+        for backend in opening(rtmidi):
+            return backend
+        raise BackendError(f"no MIDI backend opens; {what_helps(rtmidi)}")
+    if name not in (compiled := compiled_in(rtmidi)):
+        has = ", ".join(compiled) or "none"
+        raise BackendError(f"MIDI backend {name} is not in this python-rtmidi, which has: {has}")
     backend = Backend(name, rtmidi)
-    backend.inputs(), backend.outputs()
+    backend.inputs(), backend.outputs()  # the proof that it opens
     return backend
 
 
-def open_backends(rtmidi: Any = None) -> list[Backend]:
-    """Every MIDI backend that opens on this machine, the preferred one first."""
+def opening(rtmidi: Any = None) -> Iterator[Backend]:
+    """The MIDI backends that open on this machine, the preferred one first."""
     rtmidi = rtmidi or load_rtmidi()
-    working = []
     for name in compiled_in(rtmidi):
-        try:
-            working.append(open_backend(name, rtmidi))
-        except BackendError:
-            continue
-    return working
+        with suppress(BackendError):
+            yield open_backend(name, rtmidi)
 
 
 def what_helps(rtmidi: Any = None) -> str:
-    """What to do on this machine for want of a MIDI backend, or of ports."""
-    return (
-        ", or ".join(BACKENDS[name][1] for name in compiled_in(rtmidi or load_rtmidi()))
-        or "python-rtmidi has none"
-    )
+    """What to do on this machine for want of a MIDI backend."""
+    remedies = [BACKENDS[name][1] for name in compiled_in(rtmidi or load_rtmidi())]
+    return ", or ".join(remedies) or "install a python-rtmidi that is built with one"
 
 
 def compiled_in(rtmidi: Any) -> list[str]:
-    """jamd's names of the backends that this python-rtmidi was built with."""
+    """The names of the backends that this python-rtmidi was built with."""
     compiled = rtmidi.get_compiled_api()
     return [name for name, (api, _) in BACKENDS.items() if getattr(rtmidi, f"API_{api}") in compiled]
 
@@ -280,9 +269,7 @@ def load_rtmidi() -> Any:
     try:
         import rtmidi
     except ImportError as error:
-        raise BackendError(
-            f"python-rtmidi does not load: {error}; on Debian: apt-get install libasound2"
-        ) from error
+        raise BackendError(f"python-rtmidi: {error}; on Debian, apt-get install libasound2") from error
     return rtmidi
 
 

@@ -67,7 +67,7 @@ def kept() -> list[Session]:
     """The sessions in the folder, the latest last."""
     try:
         paths = [path for path in folder().glob("*.mid") if not path.name.startswith(".")]
-        return sorted(map(session_at, paths), key=lambda session: (session.when, session.path.name))
+        return sorted(map(session_at, paths), key=lambda session: (session.when, session.path.stem))
     except OSError as error:
         raise JamdError(f"cannot list {folder()}: {error.strerror}") from error
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self, TypeVar
@@ -95,7 +96,9 @@ class Process:
 
     def fail(self, why: str) -> None:
         said = "".join(self.stdout[-40:] + self.stderr[-40:])
-        status = self.popen.poll()
+        with suppress(subprocess.TimeoutExpired):  # what has closed its pipes is about to end
+            self.popen.wait(0.5)
+        status = self.popen.returncode
         state = "is still running" if status is None else f"ended with status {status}"
         pytest.fail(f"{self.name}: {why}; it {state} and said:\n{said}")
 
@@ -105,7 +108,7 @@ class Process:
     def wait(self, within_seconds: float = 10.0) -> Ended:
         """How the program ended; fails the test if it does not end."""
         try:
-            status = self.popen.wait(within_seconds)
+            self.popen.wait(within_seconds)
         except subprocess.TimeoutExpired:
             self.fail(f"it did not end within {within_seconds:g} s")
         for reader in self._readers:

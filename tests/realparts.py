@@ -1,4 +1,4 @@
-"""The real parts that tests play with: a JACK server, a synthesizer, a keyboard and jamd, each its own process."""
+"""The real parts that tests play with: JACK, a synthesizer, a keyboard and jamd, each its own process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
-import rtmidi
-from processes import Ended, Process
+from processes import Process
 
 PACKAGES = "jackd2 fluidsynth timgm6mb-soundfont libasound2"
 SOUNDFONT_FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/usr/local/share/sounds/sf2")
@@ -23,11 +23,15 @@ SAMPLES_PER_SECOND = 44100
 KEYS, SYNTH = "jamd-test-keys", "jamd-test-synth"
 
 
+def missing(name: str) -> NoReturn:
+    pytest.fail(f"{name} is not installed; these tests play on real parts: apt-get install {PACKAGES}")
+
+
 def program(name: str) -> str:
     """Where a program that the tests need lies; fails the test in plain words when it is not there."""
     found = shutil.which(name)
     if found is None:
-        pytest.fail(f"{name} is not installed; these tests play on real parts: apt-get install {PACKAGES}")
+        missing(name)
     return found
 
 
@@ -44,6 +48,8 @@ def jack_server() -> Iterator[str]:
                 if server.popen.poll() is not None:
                     server.fail("no JACK server")
             yield name
+        for left in Path("/dev/shm").glob(f"jack_sem.*_{name}_*"):  # jackd forgets them
+            left.unlink()
     finally:
         if before is None:
             del os.environ["JACK_DEFAULT_SERVER"]
@@ -127,6 +133,10 @@ class Player(Process):
         patience = max(0.0, seconds - time.monotonic()) + 10
         self.wait_for(lambda: [told for told in self.told if told == seconds], patience, "the instant")
 
+    def now(self) -> float:
+        """The instant on the clock that everything here is heard and sent by."""
+        return time.monotonic()
+
     def wait_for_strike(self, after_seconds: float = 0.0, within_seconds: float = 10.0) -> Message:
         """The first note-on heard after an instant."""
 
@@ -145,13 +155,13 @@ class Synth(Process):
         fonts = (Path(place) / "TimGM6mb.sf2" for place in SOUNDFONT_FOLDERS)
         font = next((font for font in fonts if font.exists()), None)
         if font is None:
-            pytest.fail(f"TimGM6mb.sf2 is not installed; these tests play on real parts: apt-get install {PACKAGES}")
+            missing("TimGM6mb.sf2")
         self.audio = folder / "synth.raw"
         to_file = {"audio.file.name": self.audio, "audio.file.type": "raw", "audio.file.format": "s16"}
         options = [f"-o{name}={value}" for name, value in to_file.items()]
         # Reverb and chorus off: silence is then silence. The file driver keeps to real time.
-        quiet = ["-q", "-n", "-s", "-i", "-R", "0", "-C", "0"]
-        super().__init__([program("fluidsynth"), "-a", "file", "-m", "jack", *quiet[2:], *options, font])
+        plain = ["-s", "-i", "-R", "0", "-C", "0"]
+        super().__init__([program("fluidsynth"), "-a", "file", "-m", "jack", *plain, *options, font])
         self.wait_for_seconds(0.1)
 
     @property
@@ -181,14 +191,13 @@ class Jamd(Process):
     def __init__(self, home: Path, *options: str, command: str = "listen") -> None:
         self.record, self.trace_file = home / "session.mid", home / "trace.jsonl"
         kept = ("--record", str(self.record), "--trace", str(self.trace_file)) if command == "listen" else ()
-        folders = {"HOME": "", "XDG_DATA_HOME": "data", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache"}
-        homes = {name: str(home / folder) for name, folder in folders.items()}
+        homes = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("DATA", "CONFIG", "CACHE")}
         arguments = [sys.executable, "-m", "jamd", command, *options, *kept]
-        super().__init__(arguments, homes | {"COLUMNS": "200"}, home)
+        super().__init__(arguments, homes | {"HOME": str(home), "COLUMNS": "200"}, home)
 
     def wait_until_listening(self) -> None:
         self.wait_for_line("listening", 20)
 
-    def trace(self) -> list[dict[str, object]]:
+    def trace(self) -> list[dict[str, Any]]:
         """What jamd says it sent: intended and actual instants and bytes."""
         return [json.loads(line) for line in self.trace_file.read_text().splitlines()]

@@ -2,8 +2,8 @@
 
 Each line of stdin is JSON: {"play": [[seconds, [byte, ...]], ...]} sends at instants of the monotonic clock,
 {"tell": seconds} answers {"told": seconds} when that instant has come. Each line of stdout is JSON as well:
-{"ready": true} once, then {"sent": seconds, "bytes": [...]} and {"heard": seconds, "bytes": [...]}. The process
-ends when stdin does.
+{"ready": true} once, then {"sent": seconds, "bytes": [...]} and {"heard": seconds, "bytes": [...]}. The
+process ends when stdin does.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ SMALL_BATCH = 8
 CHECK_EVERY_UPDATES = 250
 HELD_OUT_SEQUENCES = 96
 WARM_UP_UPDATES = 200
+"""Or a tenth of all updates, whichever is fewer."""
 CLIP = 1.0
 
 
@@ -109,6 +110,7 @@ def fit(
     check_rng = np.random.default_rng(0)  # the same questions at every check, and in every training
     questions = [check.draw(BATCH, check_rng, augment=False) for _ in range(HELD_OUT_SEQUENCES // BATCH)]
     of_sequences = recipe.epochs * math.ceil(sum(piece.steps for piece in pieces) / SEQUENCE_STEPS)
+    warm_up_updates = min(WARM_UP_UPDATES, max(1, of_sequences // BATCH // 10))
     sequences = updates = 0
     mean_nats = math.nan
     best: Scores | None = None
@@ -126,7 +128,7 @@ def fit(
         while sequences < of_sequences:
             done = sequences / of_sequences
             batch = teach.draw(SMALL_BATCH if done < 0.2 else BATCH, rng)
-            warm_up = min(1.0, (updates + 1) / WARM_UP_UPDATES)
+            warm_up = min(1.0, (updates + 1) / warm_up_updates)
             rate = recipe.learning_rate * warm_up * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
             for group in optimiser.param_groups:
                 group["lr"] = rate

@@ -8,9 +8,7 @@ BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm")
 
 
 @click.command()
-@click.option(
-    "--backend", default="auto", type=click.Choice(BACKENDS), help="Only this MIDI system; auto: all."
-)
+@click.option("--backend", default="auto", type=click.Choice(BACKENDS), help="One MIDI system; auto: all.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(backend: str, as_json: bool) -> None:
     """List the MIDI inputs and outputs of this machine.
@@ -18,9 +16,9 @@ def command(backend: str, as_json: bool) -> None:
     Any part of a name that no other port has will do for --in and --out.
     """
     from jamd.errors import BackendError
-    from jamd.ports import open_backend, open_backends, what_helps
+    from jamd.ports import open_backend, opening, what_helps
 
-    backends = open_backends() if backend == "auto" else [open_backend(backend)]
+    backends = opening() if backend == "auto" else [open_backend(backend)]
     ports = {midi.name: {"inputs": midi.inputs(), "outputs": midi.outputs()} for midi in backends}
     if as_json:
         import json
@@ -37,7 +35,7 @@ def command(backend: str, as_json: bool) -> None:
     for name, kinds in ports.items():
         for kind, direction in (("inputs", "in"), ("outputs", "out")):
             for port in kinds[kind]:
-                table.add_row(name, direction, escape(port), style=None)
+                table.add_row(name, direction, escape(port))
     if table.row_count:
         Console().print(table)
     else:

@@ -29,6 +29,10 @@ def command(call: Path, output: Path, answer_bars: int | None, plot: Path | None
     from jamd.files import check_writable, write_whole
     from jamd.rendering import render
 
+    if plot is not None:
+        from jamd.plot import check_suffix, draw
+
+        check_suffix(plot)
     for path in (output, plot):
         if path is not None:
             check_writable(path)
@@ -38,8 +42,6 @@ def command(call: Path, output: Path, answer_bars: int | None, plot: Path | None
     write_whole(output, content)
     click.echo(f"{output}: {rendered.answer_notes} notes in answer to {len(piece.notes)}")
     if plot is not None:
-        from jamd.plot import draw
-
         player, own = (midifile.notes_of(events, events[-1][0]) for events in (rendered.player, rendered.own))
         draw(plot, player, own, rendered.metre, rendered.turns, title=f"{call.name} and jamd's answer")
         click.echo(str(plot))

@@ -74,7 +74,7 @@ def command(
         for file, piece in zip(files, pieces.read_all(files, os.cpu_count() or 1), strict=True):
             progress.advance(task)
             if isinstance(piece, pieces.Skipped):
-                console.print(f"skipped: {piece.reason}", style="yellow", highlight=False, markup=False)
+                console.print(f"skipped: {piece.reason}", style="yellow", markup=False, soft_wrap=True)
             elif pieces.is_held_out(file, piece.sha256, any_folder):
                 held_out.append(piece)
             else:

@@ -1,0 +1,176 @@
+"""From files to turns to a bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from corpus import scale_chords, write_corpus, write_song
+from jamd.models import bundle
+from jamd.training import pieces
+from jamd.training.batches import OWN, PLAYER, Sampler, converse
+
+from jamd.cli import main
+from jamd.note import Note
+
+SMALL = ["--hidden", "16", "--epochs", "1"]
+
+
+def piece_of(tmp_path: Path, notes: list[Note], metre: str = "4/4") -> pieces.QuantisedPiece:
+    path = write_song(tmp_path / "song.mid", notes, metre=metre)
+    (piece,) = pieces.read_all([path], 1)
+    assert isinstance(piece, pieces.QuantisedPiece)
+    return piece
+
+
+def test_a_piece_is_on_the_grid_with_its_offsets_and_bars(tmp_path: Path) -> None:
+    piece = piece_of(
+        tmp_path, [Note(60, 80, 0.0, 1.0), Note(64, 70, 1.05, 1.5), Note(60, 75, 3.0, 5.9)], "3/4"
+    )
+    assert piece.step.tolist() == [0, 4, 12]
+    assert piece.end.tolist() == [4, 6, 24]
+    assert piece.offset.tolist() == [0.0, pytest.approx(0.2), 0.0]
+    assert piece.bar_lines.tolist() == [0, 12, 24]
+
+
+def test_a_key_sounds_once_at_a_time(tmp_path: Path) -> None:
+    piece = piece_of(tmp_path, [Note(60, 80, 0.0, 4.0), Note(60, 70, 0.05, 0.5), Note(60, 75, 2.0, 3.0)])
+    assert (piece.step.tolist(), piece.end.tolist()) == ([0, 8], [2, 12])
+
+
+def test_traded_notes_belong_to_the_turn_they_begin_in_and_end_with_it(tmp_path: Path) -> None:
+    piece = piece_of(tmp_path, [Note(60 + bar, 80, 4.0 * bar, 4.0 * bar + 9) for bar in range(12)])
+    for seed in range(20):
+        talk = converse(piece, 0, 192, np.random.default_rng(seed), augment=False)
+        assert talk is not None
+        sounding = (talk.attacks > 0) | (talk.holds > 0)
+        mine = np.zeros(192, bool)
+        for start, end in talk.turns:
+            mine[start:end] = True
+            assert not sounding[OWN, end : end + 1].any() or mine[end : end + 1].all()
+        assert not sounding[OWN, ~mine].any()
+        assert not sounding[PLAYER, mine].any()
+        assert (talk.attacks > 0).sum() == 12
+
+
+def test_training_transposes_but_keeps_the_intervals(tmp_path: Path) -> None:
+    piece = piece_of(tmp_path, scale_chords(60))
+    lowest = set()
+    for seed in range(40):
+        talk = converse(piece, 0, 128, np.random.default_rng(seed), augment=True)
+        if talk is not None:
+            _, keys = np.nonzero((talk.attacks > 0).any(0))
+            lowest.add(int(keys.min()))
+            assert keys.max() - keys.min() == 28
+    assert len(lowest) > 8
+
+
+def test_batches_spell_every_own_frame_downwards_to_its_end(tmp_path: Path) -> None:
+    piece = piece_of(tmp_path, scale_chords(60))
+    batch = Sampler([piece], 64).draw(4, np.random.default_rng(0))
+    assert (batch.token == 176).sum() == batch.frames
+    for frame in range(batch.frames):
+        keys = [token % 88 for token in batch.token[batch.frame == frame][:-1]]
+        assert keys == sorted(keys, reverse=True)
+
+
+def train(*args: str) -> str:
+    result = CliRunner().invoke(main, ["train", *args], standalone_mode=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_corpus_becomes_a_model_with_its_card(tmp_path: Path) -> None:
+    output = tmp_path / "mine.safetensors"
+    said = train(str(write_corpus(tmp_path / "corpus")), "-o", str(output), *SMALL, "--seed", "7")
+    assert "nats a step" in said
+    header = bundle.read_header(output)
+    assert header["recipe"] == {"epochs": 1, "seed": 7, "learning_rate": 0.004}
+    assert header["data"]["learned_from"]["pieces"] == 6
+    assert header["data"]["held_out"]["pieces"] == 2
+    assert 0 < header["scores"]["key_nats_per_step"] < header["scores"]["nats_per_step"]
+    assert not list(tmp_path.glob(".*"))
+    shown = CliRunner().invoke(main, ["models", str(output), "--json"])
+    assert json.loads(shown.output)["name"] == "mine"
+
+
+def test_one_seed_gives_equal_weights_and_another_gives_others(tmp_path: Path) -> None:
+    corpus = str(write_corpus(tmp_path / "corpus"))
+    weights = []
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        output = tmp_path / f"{name}.safetensors"
+        train(corpus, "-o", str(output), *SMALL, "--seed", seed)
+        weights.append(bundle.read(output).weights)
+    assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not np.array_equal(weights[0]["mix.weight"], weights[2]["mix.weight"])
+
+
+def test_more_training_is_better(tmp_path: Path) -> None:
+    corpus = str(write_corpus(tmp_path / "corpus"))
+    scores = []
+    for epochs in ("1", "500"):
+        output = tmp_path / "x.safetensors"
+        train(corpus, "-o", str(output), "--hidden", "32", "--epochs", epochs)
+        scores.append(bundle.read_header(output)["scores"]["nats_per_step"])
+    assert scores[1] < 0.6 * scores[0]
+
+
+def test_files_that_cannot_be_used_are_named_and_skipped(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    (corpus / "train" / "broken.mid").write_bytes(b"MThd and no more")
+    (corpus / "train" / "copy.mid").write_bytes((corpus / "train" / "song0.mid").read_bytes())
+    result = CliRunner().invoke(main, ["train", str(corpus), "-o", str(tmp_path / "x.safetensors"), *SMALL])
+    said = " ".join(result.stderr.split())
+    assert "broken.mid is not a" in said
+    assert "is a copy of" in said
+    assert "6 pieces" in said
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "said"),
+    [
+        (["nowhere", "-o", "x.safetensors"], 1, "there is no file or folder nowhere"),
+        ([".", "-o", "x.mid"], 2, "should end in .safetensors"),
+        ([".", "-o", "nowhere/x.safetensors"], 1, "there is no folder nowhere"),
+        ([".", "-o", "x.safetensors"], 1, "no MIDI file with notes"),
+        ([".", "-o", "x.safetensors", "--device", "cuda"], 2, "no CUDA device"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], status: int, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    result = CliRunner().invoke(main, ["train", *args])
+    assert result.exit_code == status
+    assert said in result.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path) -> None:
+    """Interrupted in its first epochs, a training of a million leaves a whole bundle and says so."""
+    corpus, output = write_corpus(tmp_path / "corpus"), tmp_path / "x.safetensors"
+    command = [sys.executable, "-u", "-m", "jamd", "train", str(corpus), "-o", str(output)]
+    process = subprocess.Popen(
+        [*command, "--hidden", "16", "--epochs", "1000000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "kept" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "nats a step" in said
+    assert bundle.read(output).header["updates"] >= 250
