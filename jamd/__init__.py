@@ -18,15 +18,15 @@ A tour, in the order in which music passes through:
 The words of the music (note, onset, frame, step) are in `jamd.note`. A beat is a quarter note and a step is a
 sixteenth; the name of every quantity says its unit.
 
-Three folders, three roles: `jamd/` plays, `models/` (imported as `jamd.models`) is the player's mind with its
-trained bundles, and `training/` (imported as `jamd.training`) is how it learnt. No module of `jamd/` needs torch.
+Three folders, three roles: `jamd/` plays, `models/` (imported as `jamd.models`) is the player's mind with
+its trained bundles, and `training/` (imported as `jamd.training`) is how it learnt. Only the last two know
+of torch.
 
 The engine is handed its clock, its ports and its model. `jamd listen` gives it the real ones (`jamd.live`);
-`jamd render` (`jamd.rendering`) and the tests give it a clock that is turned by hand, for the same music faster
-than real time.
+`jamd render` (`jamd.rendering`) and the tests give it a clock turned by hand: the same music at once.
 
-The commands are in `jamd.commands`, one to a module; `jamd.cli` loads the one that was asked for. Whatever goes
-wrong is an exception of `jamd.errors`, and ends as one line and an exit status.
+The commands are in `jamd.commands`, one to a module; `jamd.cli` loads the one that was asked for. Whatever
+goes wrong is an exception of `jamd.errors`, and ends as one line and an exit status.
 """
 
 __version__ = "0.1.0"

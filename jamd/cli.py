@@ -40,6 +40,10 @@ class Commands(click.Group):
             return None
         command: click.Command = importlib.import_module(f"jamd.commands.{cmd_name}").command
         command.name = cmd_name
+        for option in command.params:
+            # Click would name it after the function's argument: JAMD_LISTEN_IN_NAME for --in.
+            if isinstance(option, click.Option) and option.envvar is None:
+                option.envvar = variable_of(cmd_name, max(option.opts, key=len))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -69,6 +73,11 @@ class Commands(click.Group):
         sys.exit(status if isinstance(status, int) else 0)
 
 
+def variable_of(command: str, option: str) -> str:
+    """The environment variable of a command's option: JAMD_LISTEN_ANSWER_BARS for listen's --answer-bars."""
+    return f"JAMD_{command}_{option.lstrip('-')}".upper().replace("-", "_")
+
+
 def _say(message: str, status: int) -> int:
     """One line on stderr, however click or a library broke it."""
     click.echo(f"jamd: {' '.join(message.split())}", err=True)
@@ -82,7 +91,6 @@ def _where_to_read(error: click.UsageError) -> str:
 @click.group(
     cls=Commands,
     context_settings={
-        "auto_envvar_prefix": "JAMD",
         "show_default": True,
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,

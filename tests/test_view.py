@@ -23,7 +23,7 @@ def lines(snapshot: Snapshot, width: int = WIDTH, height: int = HEIGHT, title: s
 
 
 def colours(snapshot: Snapshot, lowest: int | None = None) -> str:
-    """The roll's notes from the top left on: P and J where player and jamd strike, p and j for what is held."""
+    """The roll's notes from the top left on: P and J where player and jamd strike, p and j where held."""
     names = {PLAYER_COLOUR: "P", OWN_COLOUR: "J", PLAYER_HELD: "p", OWN_HELD: "j"}
     found = []
     for segment in render(snapshot, WIDTH, HEIGHT, lowest=lowest).segments:
