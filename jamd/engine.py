@@ -23,7 +23,7 @@ from jamd.note import REST, STEPS_PER_BEAT, Frame
 from jamd.output import Output
 from jamd.pianoroll import PianoRoll
 from jamd.scheduler import Scheduler
-from jamd.snapshot import Snapshot, Turn
+from jamd.snapshot import Snapshot, Span, Turn
 from jamd.transport import Transport
 from jamd.turns import Change, Form, Turns
 from jamd.voice import Placed, Voice
@@ -59,15 +59,15 @@ class Account:
     late_frames: int = 0
     faults: int = 0
     last_fault: str = ""
-    spans: deque[tuple[Turn, int, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED_TURNS))
-    """Whose turn it was, from step to step."""
+    spans: deque[Span] = field(default_factory=lambda: deque(maxlen=REMEMBERED_TURNS))
+    """Whose turn it was, the latest last; an answer that was interrupted ends there."""
 
 
 class Engine:
     """Owns transport, rolls, turns, voice and scheduler; is handed clock, output, recorder and worker.
 
-    With `started` False the grid begins with the player's first note: beat 1 of bar 1. `make_worker` is called
-    again after a fault: a mind that failed is not trusted with its memory.
+    With `started` False the grid begins with the player's first note: beat 1 of bar 1. `make_worker` is
+    called again after a fault: a mind that failed is not trusted with its memory.
     """
 
     def __init__(
@@ -203,10 +203,17 @@ class Engine:
             case _:
                 pass
         if change is not None:
-            turns = self._turns
-            if turns.turn is not Turn.WAIT:
-                self.account.spans.append((turns.turn, turns.start_step, turns.end_step))
+            self._note_span(change)
             self._show()
+
+    def _note_span(self, change: Change) -> None:
+        turns, spans = self._turns, self.account.spans
+        start = turns.start_step / STEPS_PER_BEAT
+        if change is Change.ANSWER_INTERRUPTED:
+            start = self._step / STEPS_PER_BEAT
+            spans[-1] = replace(spans[-1], end_beats=start)
+        if turns.turn is not Turn.WAIT:
+            spans.append(Span(start, turns.end_step / STEPS_PER_BEAT, turns.turn))
 
     # The answer
 
@@ -261,7 +268,7 @@ class Engine:
             self._sent(message, beats)
 
     def _give_up(self, reason: str) -> None:
-        """A mind that failed costs its turn, never the clock or a hanging note; the next turn has a new one."""
+        """A mind that fails costs its turn, never the clock or a hanging note; the next turn has a new one."""
         log.warning("answer %d given up: %s", self.account.turns, reason)
         self.account.faults += 1
         self.account.last_fault = reason

@@ -123,7 +123,7 @@ def say_summary(engine: Engine, output: Output) -> None:
     account, jitter = engine.account, output.jitter()
     lines = [
         f"{account.turns} turns, {account.notes_heard} notes heard, {output.notes} played",
-        f"{output.dropped} dropped, {account.late_frames} late from the model, {account.faults} answers given up",
+        f"{output.dropped} dropped, {account.late_frames} late from the model, {account.faults} given up",
     ]
     if jitter.events:
         lines.append(

@@ -69,9 +69,7 @@ class Number(click.FloatRange):
 
 
 OPTIONS = (
-    click.option(
-        "--temperature", default=0.9, show_default=True, type=Number(0.05, 3), help="Boldness."
-    ),
+    click.option("--temperature", default=0.9, show_default=True, type=Number(0.05, 3), help="Boldness."),
     click.option("--seed", type=click.IntRange(0), help="Fixes every choice that chance makes."),
     click.option("--model", default="default", show_default=True, help="A model's name or file."),
     click.option(

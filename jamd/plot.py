@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 from jamd.errors import UsageError
 from jamd.files import write_whole
 from jamd.note import Note
-from jamd.snapshot import Turn
+from jamd.snapshot import Span, Turn
 from jamd.transport import Metre
 from jamd.view import OWN_COLOUR, PLAYER_COLOUR
 
@@ -30,15 +30,6 @@ FEWEST_PITCHES = 18
 BLACK_KEYS = frozenset((1, 3, 6, 8, 10))
 PAPER, INK, FAINT = "#fffdf8", "#2b2b33", "#8b8b94"
 COLOURS = {Turn.CALL: PLAYER_COLOUR, Turn.ANSWER: OWN_COLOUR}
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Whose turn it was, from one beat to another."""
-
-    start_beats: float
-    end_beats: float
-    turn: Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,8 @@ class Backend:
         full_name = None if name is None else find(name, self._names(kind), kind)
         own = OWN_PORTS[kind]
         with ExitStack() as undo:
-            client = undo.enter_context(self._client(kind))
+            client = self._client(kind)
+            undo.callback(client.delete)
             # A port that takes in is, to the others, one to play to: it comes up in the opposite list.
             with self._listing("output" if kind == "input" else "input") as listing:
                 before = listing.get_ports()
@@ -206,23 +207,21 @@ class Backend:
             if isinstance(port, of_kind) and not port.closed:
                 yield port.client
                 return
-        with self._client(kind) as client:
-            yield client
-
-    @contextmanager
-    def _client(self, kind: Kind) -> Iterator[Any]:
-        """A client without a port, deleted at the end. Raises BackendError when none can be made."""
-        make = self._rtmidi.MidiIn if kind == "input" else self._rtmidi.MidiOut
-        api, remedy = BACKENDS[self.name]
-        try:
-            with quiet_libraries():
-                client = make(getattr(self._rtmidi, f"API_{api}"), name=CLIENT)
-        except self._rtmidi.RtMidiError as error:
-            raise BackendError(f"MIDI backend {self.name} does not open; {remedy}") from error
+        client = self._client(kind)
         try:
             yield client
         finally:
             client.delete()
+
+    def _client(self, kind: Kind) -> Any:
+        """A client without a port yet. Raises BackendError when none can be made."""
+        make = self._rtmidi.MidiIn if kind == "input" else self._rtmidi.MidiOut
+        api, remedy = BACKENDS[self.name]
+        try:
+            with quiet_libraries():
+                return make(getattr(self._rtmidi, f"API_{api}"), name=CLIENT)
+        except self._rtmidi.RtMidiError as error:
+            raise BackendError(f"MIDI backend {self.name} does not open; {remedy}") from error
 
     def _settle(self) -> None:
         if self.name == "jack":

@@ -16,7 +16,7 @@ from jamd.midifile import Piece
 from jamd.midiwrite import Track, messages_of
 from jamd.note import STEPS_PER_BEAT, frames_of
 from jamd.output import Output
-from jamd.plot import Span
+from jamd.snapshot import Span
 from jamd.transport import DEFAULT_TEMPO, Metre, Transport
 from jamd.turns import Form
 from jamd.voice import Voice
@@ -92,7 +92,4 @@ def render(
     engine.run()
     if engine.account.faults:
         raise JamdError(f"the model failed: {engine.account.last_fault}")
-    spans = tuple(
-        Span(start / STEPS_PER_BEAT, end / STEPS_PER_BEAT, turn) for turn, start, end in engine.account.spans
-    )
-    return Rendered(taken.parts["player"], taken.parts["jamd"], spans, metre)
+    return Rendered(taken.parts["player"], taken.parts["jamd"], tuple(engine.account.spans), metre)

@@ -18,6 +18,15 @@ class Turn(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Whose turn it was, from one beat to another."""
+
+    start_beats: float
+    end_beats: float
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The jam at one moment. Before the first note there is no grid and `position_steps` is None."""
 

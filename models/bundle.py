@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from jamd.models.tokens import KEYS, LOWEST_PITCH
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from jamd.errors import BundleError
 from jamd.files import write_whole
+from jamd.models.tokens import KEYS, LOWEST_PITCH
 from jamd.note import STEPS_PER_BEAT
 
 FORMAT = 1

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from jamd.models.tokens import (
     KEYS,
     LOWEST_PITCH,
@@ -19,7 +20,6 @@ from jamd.models.tokens import (
     offset_bin,
     velocity_bin,
 )
-
 from jamd.note import Frame
 
 Floats = npt.NDArray[np.float32]

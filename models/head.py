@@ -8,9 +8,10 @@ notes + 1 small steps a frame instead of 88.
 from __future__ import annotations
 
 import torch
-from jamd.models.tokens import END, KEYS, OFFSET_BINS, TOKENS, VELOCITY_BINS
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from jamd.models.tokens import END, KEYS, OFFSET_BINS, TOKENS, VELOCITY_BINS
 
 
 class Head(nn.Module):

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from jamd.models.bundle import Bundle
-from jamd.models.features import Place
 
 from jamd.errors import BundleError, UsageError
+from jamd.models.bundle import Bundle
+from jamd.models.features import Place
 from jamd.note import Frame
 
 Floats = npt.NDArray[np.float32]

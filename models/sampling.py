@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from jamd.models.mind import Word
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH, VELOCITY_BINS, offset_of
-
 from jamd.note import Frame, Onset
 
 Floats = npt.NDArray[np.float32]

@@ -13,9 +13,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import torch
+from torch import Tensor, nn
+
 from jamd.models.features import DECODER_INPUT, ENCODER_INPUT
 from jamd.models.head import Head, Words
-from torch import Tensor, nn
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from jamd.models import features
 from jamd.models.bundle import Weights
 from jamd.models.features import Place
 from jamd.models.tokens import END, KEYS
-
 from jamd.note import Frame
 
 Floats = npt.NDArray[np.float32]
@@ -57,7 +57,7 @@ def sparse(x: Floats, weights: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All that was heard: the encoder's state by layer, (H,) each, its last outputs (up to 128, H), the key."""
+    """All that was heard: the encoder's state by layer (H,), its last outputs (up to 128, H), the key so far."""
 
     h: tuple[Floats, ...]
     c: tuple[Floats, ...]

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
+
 from jamd.models import features
 from jamd.models.bundle import Weights
 from jamd.models.features import Place
@@ -14,8 +16,6 @@ from jamd.models.head import Head
 from jamd.models.seq2seq import Seq2Seq, Settings
 from jamd.models.stepping import BELOW
 from jamd.models.tokens import END, KEYS
-from torch import Tensor
-
 from jamd.note import Frame
 
 Floats = npt.NDArray[np.float32]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import mido
-from jamd.models.features import Place
 
 from jamd.clock import ManualClock
 from jamd.engine import Engine
 from jamd.events import Received
+from jamd.models.features import Place
 from jamd.note import REST, Frame, Onset
 from jamd.output import Output
 from jamd.transport import Metre, Transport

@@ -28,6 +28,9 @@ class Ended:
 class Process:
     """A running program; its lines are kept as they come. Leaving the `with` ends it: it alone, by its id."""
 
+    ends_with_stdin = False
+    """Whether it ends, and in order, when its input is closed."""
+
     def __init__(
         self,
         arguments: Sequence[str | Path],
@@ -117,16 +120,17 @@ class Process:
 
     def stop(self) -> None:
         """Ask the program to end, and after a while make it."""
-        if self.popen.poll() is None:
-            self.popen.terminate()
-            try:
-                self.popen.wait(5)
-            except subprocess.TimeoutExpired:
-                self.popen.kill()
-                self.popen.wait()
+        assert self.popen.stdin
+        self.popen.stdin.close()
+        asks = [self.popen.terminate, self.popen.kill]
+        for ask in [lambda: None, *asks] if self.ends_with_stdin else asks:
+            with suppress(subprocess.TimeoutExpired):
+                if self.popen.poll() is None:
+                    ask()
+                    self.popen.wait(10)
         for reader in self._readers:
             reader.join()
-        for pipe in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+        for pipe in (self.popen.stdout, self.popen.stderr):
             assert pipe
             pipe.close()
 

@@ -44,10 +44,15 @@ def jack_server() -> Iterator[str]:
     command = [program("jackd"), "-r", "--no-mlock", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"]
     try:
         with Process(command) as server:
-            while not _answers():
+            while _ports() is None:
                 if server.popen.poll() is not None:
                     server.fail("no JACK server")
             yield name
+            # A server that ends before it has noticed that a client died dies itself, of SIGPIPE, and its place
+            # among the eight that a machine may have stays taken.
+            patience = time.monotonic() + 10
+            while _ports() and time.monotonic() < patience:
+                pass
         for left in Path("/dev/shm").glob(f"jack_sem.*_{name}_*"):  # jackd forgets them
             left.unlink()
     finally:
@@ -57,10 +62,12 @@ def jack_server() -> Iterator[str]:
             os.environ["JACK_DEFAULT_SERVER"] = before
 
 
-def _answers() -> bool:
-    """Whether the JACK server takes a client; asked by a process of its own, as libjack talks on stderr."""
-    with Process([sys.executable, "-c", "import rtmidi; rtmidi.MidiOut(rtmidi.API_UNIX_JACK)"]) as asking:
-        return asking.wait().status == 0
+def _ports() -> list[str] | None:
+    """The MIDI ports on the JACK server, None if there is no server. Asked by a process: libjack is talkative."""
+    ask = "import rtmidi; print(*(k(rtmidi.API_UNIX_JACK).get_ports() for k in (rtmidi.MidiIn, rtmidi.MidiOut)))"
+    with Process([sys.executable, "-c", ask]) as asking:
+        ended = asking.wait()
+    return ended.stdout.strip("[] \n").split() if ended.status == 0 else None
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,8 @@ def between(messages: Iterable[Message], from_seconds: float, until_seconds: flo
 
 class Player(Process):
     """Someone at a keyboard who also listens: `sent` and `heard` grow while the test runs."""
+
+    ends_with_stdin = True
 
     def __init__(self, keys: str = KEYS, synth: str = SYNTH, *options: str) -> None:
         self.sent: list[Message] = []
@@ -149,6 +158,7 @@ class Player(Process):
 class Synth(Process):
     """FluidSynth, listening on JACK; what it plays goes to a file as fast as time passes."""
 
+    ends_with_stdin = True
     port = "fluidsynth"
 
     def __init__(self, folder: Path) -> None:
@@ -160,8 +170,8 @@ class Synth(Process):
         to_file = {"audio.file.name": self.audio, "audio.file.type": "raw", "audio.file.format": "s16"}
         options = [f"-o{name}={value}" for name, value in to_file.items()]
         # Reverb and chorus off: silence is then silence. The file driver keeps to real time.
-        plain = ["-s", "-i", "-R", "0", "-C", "0"]
-        super().__init__([program("fluidsynth"), "-a", "file", "-m", "jack", *plain, *options, font])
+        plain = ["-a", "file", "-m", "jack", "-R", "0", "-C", "0"]
+        super().__init__([program("fluidsynth"), *plain, *options, font])
         self.wait_for_seconds(0.1)
 
     @property

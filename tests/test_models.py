@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+from jamd.errors import BundleError
 from jamd.models import bundle, features
 from jamd.models.features import Place
 from jamd.models.head import Words
@@ -16,11 +18,9 @@ from jamd.models.seq2seq import Seq2Seq, Settings
 from jamd.models.stepping import NumpySeq2Seq
 from jamd.models.tokens import END, KEYS, key_of, offset_bin, offset_of, velocity_bin, velocity_of
 from jamd.models.torch_stepping import TorchSeq2Seq
+from jamd.note import REST, Frame, Note, Onset, frames_of
 from jamd.training.batches import OWN, PLAYER, Conversation, batch_of
 from jamd.training.fit import nats, to_torch
-
-from jamd.errors import BundleError
-from jamd.note import REST, Frame, Note, Onset, frames_of
 
 SMALL = Settings(hidden=24, encoder_layers=2, head_hidden=16, attention_steps=8)
 

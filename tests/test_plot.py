@@ -10,8 +10,8 @@ from matplotlib.image import imread
 
 from jamd.errors import JamdError, UsageError
 from jamd.note import Note
-from jamd.plot import Span, draw
-from jamd.snapshot import Turn
+from jamd.plot import draw
+from jamd.snapshot import Span, Turn
 from jamd.transport import Metre
 from jamd.view import OWN_COLOUR, PLAYER_COLOUR
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from corpus import scale_chords, write_corpus, write_song
-from jamd.models import bundle
-from jamd.training import pieces
-from jamd.training.batches import OWN, PLAYER, Sampler, converse
 
 from jamd.cli import main
+from jamd.models import bundle
 from jamd.note import Note
+from jamd.training import pieces
+from jamd.training.batches import OWN, PLAYER, Sampler, converse
 
 SMALL = ["--hidden", "16", "--epochs", "1"]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from jamd.models import features
 from jamd.models.tokens import END, KEYS, OFFSET_BINS, VELOCITY_BINS
 from jamd.training.pieces import QuantisedPiece

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import torch
+
 from jamd.models.head import Words
 from jamd.models.seq2seq import Seq2Seq, Settings
 from jamd.training.batches import Batch, Sampler

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from jamd.models.tokens import key_of
 
 from jamd import midifile
 from jamd.errors import JamdError, MidiFileError
+from jamd.models.tokens import key_of
 from jamd.note import STEPS_PER_BEAT, length_steps, quantise
 
 SUFFIXES = {".mid", ".midi", ".kar"}

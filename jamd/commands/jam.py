@@ -45,10 +45,9 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     from jamd.errors import UsageError
     from jamd.files import check_writable
     from jamd.live import Nowhere, Session, live_engine, run, say_summary, stopped_by_signals, watch
-    from jamd.note import STEPS_PER_BEAT
     from jamd.output import Port
     from jamd.player import Player, performance
-    from jamd.plot import Span, draw
+    from jamd.plot import draw
     from jamd.ports import open_backend
     from jamd.sound import to_wav
     from jamd.transport import Transport
@@ -90,11 +89,15 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
 
     jammed = midifile.read(output)
     parts = {part.name: part.notes for part in jammed.parts}
-    spans = [
-        Span(start / STEPS_PER_BEAT, end / STEPS_PER_BEAT, turn) for turn, start, end in engine.account.spans
-    ]
     picture = output.with_suffix(".png")
-    draw(picture, parts.get("player", ()), parts.get("jamd", ()), metre, spans, title="a jam with jamd")
+    draw(
+        picture,
+        parts.get("player", ()),
+        parts.get("jamd", ()),
+        metre,
+        list(engine.account.spans),
+        title="a jam with jamd",
+    )
     wav = to_wav(output, output.with_suffix(".wav"))
     click.echo("wrote " + ", ".join(str(made) for made in (output, picture, wav) if made))
     click.echo(HELLO, nl=False)
