@@ -268,7 +268,7 @@ class Engine:
             self._sent(message, beats)
 
     def _give_up(self, reason: str) -> None:
-        """A mind that fails costs its turn, never the clock or a hanging note; the next turn has a new one."""
+        """A mind that fails costs its turn, never the clock or a hanging note; the next gets a new one."""
         log.warning("answer %d given up: %s", self.account.turns, reason)
         self.account.faults += 1
         self.account.last_fault = reason

@@ -39,6 +39,9 @@ At 64 frames a period, what was sent as the last before closing or the first aft
 and 5 of 100 tries; with 5 ms in between, in none. Longer periods lost nothing even without.
 """
 
+JACK_ATTEMPTS = 5
+"""JACK refuses one client in 1200, when they come and go fast, for it is still busy with one that went."""
+
 Kind = Literal["input", "output"]
 Receive = Callable[[mido.Message], None]
 P = TypeVar("P", bound="Port")
@@ -132,10 +135,10 @@ class OutputPort(Port):
 class Backend:
     """One way to MIDI that opens; `open_backend` makes it. Closing it closes the ports that it opened."""
 
-    def __init__(self, name: str, rtmidi: Any, wait: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, name: str, rtmidi: Any, wait: Callable[[float], None] | None = None) -> None:
         self.name = name
         self._rtmidi = rtmidi
-        self._wait = wait
+        self._wait = wait or time.sleep
         self._ports: list[Port] = []
 
     def inputs(self) -> list[str]:
@@ -217,11 +220,12 @@ class Backend:
         """A client without a port yet. Raises BackendError when none can be made."""
         make = self._rtmidi.MidiIn if kind == "input" else self._rtmidi.MidiOut
         api, remedy = BACKENDS[self.name]
-        try:
-            with quiet_libraries():
+        for attempt in range(JACK_ATTEMPTS if self.name == "jack" else 1):
+            if attempt:
+                self._wait(attempt * JACK_SETTLE_SECONDS)
+            with quiet_libraries(), suppress(self._rtmidi.RtMidiError):
                 return make(getattr(self._rtmidi, f"API_{api}"), name=CLIENT)
-        except self._rtmidi.RtMidiError as error:
-            raise BackendError(f"MIDI backend {self.name} does not open; {remedy}") from error
+        raise BackendError(f"MIDI backend {self.name} does not open; {remedy}")
 
     def _settle(self) -> None:
         if self.name == "jack":

@@ -22,8 +22,8 @@ from jamd.midiwrite import Event, TrackWriter, file_of, metre_event, tempo_event
 from jamd.transport import Metre
 
 KEPT = frozenset({"note_on", "note_off", "control_change", "pitchwheel", "aftertouch", "polytouch"})
-PERIOD_SECONDS = 0.8
-"""From the first unwritten event to the next writing: with the writing itself, a second at most is lost."""
+PERIOD_SECONDS = 0.5
+"""From the first unwritten event to the next writing: with a slow disk too, a second at most is lost."""
 RETRY_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 """A disk that hangs must not keep the program from ending."""

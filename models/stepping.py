@@ -57,7 +57,7 @@ def sparse(x: Floats, weights: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All that was heard: the encoder's state by layer (H,), its last outputs (up to 128, H), the key so far."""
+    """All that was heard: the encoder's state by layer, its last outputs (up to 128, H), and the key."""
 
     h: tuple[Floats, ...]
     c: tuple[Floats, ...]

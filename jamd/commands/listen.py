@@ -10,8 +10,7 @@ import click
 
 from jamd.errors import JamdError, UsageError
 from jamd.playing import Playing, playing_options
-
-BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm")
+from jamd.ports import BACKENDS
 
 
 @click.command()
@@ -20,7 +19,11 @@ BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm")
     "--out", "out_name", metavar="NAME", help="Part of the output's name; without it, a virtual port."
 )
 @click.option(
-    "--backend", default="auto", show_default=True, type=click.Choice(BACKENDS), help="MIDI system."
+    "--backend",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", *BACKENDS]),
+    help="MIDI system.",
 )
 @click.option("--tempo", default=120.0, show_default=True, help="Beats (quarter notes) a minute, 20 to 400.")
 @click.option("--metre", default="4/4", show_default=True, help="Time signature, 2/4 to 12/8.")
