@@ -1,4 +1,4 @@
-"""What `jamd listen` refuses before it plays, and how a session's end is told. The playing is in test_live."""
+"""What `jamd listen` refuses before it plays, and the account at its end. The playing is in test_live."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from jamd.live import say_summary
         (["--feel", "2"], 2, "2.0 is not in the range"),
         (["--record", "x.mid", "--no-record"], 2, "contradict"),
         (["--model", "nobody"], 1, "there is no model 'nobody'; there are: default"),
-        (["--model", "broken.safetensors"], 1, "broken.safetensors is not a whole model bundle"),
+        (["--model", "broken.safetensors"], 1, "broken.safetensors is a safetensors file, but not one made by"),
         (["--record", "nowhere/x.mid"], 1, "cannot write nowhere/x.mid: there is no folder nowhere"),
         (["--trace", "."], 1, "cannot write .: it is a folder"),
     ],
