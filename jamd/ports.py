@@ -6,6 +6,7 @@ while a client is tried is kept away: the user hears one line, from BackendError
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -42,8 +43,12 @@ and 5 of 100 tries; with 5 ms in between, in none. Longer periods lost nothing e
 JACK_ATTEMPTS = 5
 """JACK refuses one client in 1200, when they come and go fast, for it is still busy with one that went."""
 
+INPUT_SETTLE_SECONDS = 0.05
+"""How long an event that came may wait for Python's lock until it is heard: ten turns of other threads."""
+
 Kind = Literal["input", "output"]
 Receive = Callable[[mido.Message], None]
+Wait = Callable[[float], None]
 P = TypeVar("P", bound="Port")
 
 
@@ -98,10 +103,15 @@ class Port:
 class InputPort(Port):
     """Calls `receive` with each message, on a thread of rtmidi's: clock too, sysex and active sensing not."""
 
-    def __init__(self, name: str, client: Any, receive: Receive) -> None:
+    def __init__(self, name: str, client: Any, wait: Wait, receive: Receive) -> None:
         super().__init__(name, client)
+        self._wait = wait
         self._receive = receive
         client.ignore_types(sysex=True, timing=False, active_sense=True)
+        # The callback comes last. While a port opens, rtmidi holds Python's lock and JACK waits for what
+        # comes in to be heard: with a callback, which needs the lock, that takes seconds.
+        while event := client.get_message():
+            self._on_event(event, None)
         client.set_callback(self._on_event)
 
     def _on_event(self, event: tuple[Sequence[int], float], _data: object) -> None:
@@ -109,7 +119,12 @@ class InputPort(Port):
             self._receive(message)
 
     def _before_closing(self) -> None:
-        self.client.cancel_callback()  # an event that came while the port closes could crash
+        # An event may be under way on rtmidi's thread, waiting for Python's lock. rtmidi would free what that
+        # is about to call, and then wait for the thread with the lock in hand, for ever.
+        kept = gc.get_referents(self.client)
+        self.client.cancel_callback()
+        self._wait(INPUT_SETTLE_SECONDS)
+        del kept
 
 
 class OutputPort(Port):
@@ -135,7 +150,7 @@ class OutputPort(Port):
 class Backend:
     """One way to MIDI that opens; `open_backend` makes it. Closing it closes the ports that it opened."""
 
-    def __init__(self, name: str, rtmidi: Any, wait: Callable[[float], None] | None = None) -> None:
+    def __init__(self, name: str, rtmidi: Any, wait: Wait | None = None) -> None:
         self.name = name
         self._rtmidi = rtmidi
         self._wait = wait or time.sleep
@@ -150,16 +165,21 @@ class Backend:
         return self._names("output")
 
     def open_input(self, name: str | None, callback: Receive) -> InputPort:
-        """Listen to the port that `name` means (see `find`); None makes the virtual port "jamd in"."""
-        return self._open("input", name, lambda shown, client: InputPort(shown, client, callback))
+        """Listen to the port that `name` means (see `find`); None makes the virtual port "jamd in".
+
+        Open the outputs first: what JACK does while notes come in may be held up by them.
+        """
+        return self._open("input", name, lambda shown, client: InputPort(shown, client, self._wait, callback))
 
     def open_output(self, name: str | None) -> OutputPort:
         """Play to the port that `name` means (see `find`); None makes the virtual port "jamd out"."""
         return self._open("output", name, lambda shown, client: OutputPort(shown, client, self._settle))
 
     def close(self) -> None:
-        while self._ports:
-            self._ports.pop().close()
+        # Inputs first: an output closes in step with JACK, which waits for events that are not yet heard.
+        for port in sorted(self._ports, key=lambda port: isinstance(port, OutputPort)):
+            port.close()
+        self._ports.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -171,25 +191,26 @@ class Backend:
         if name is None and self.name in WITHOUT_VIRTUAL_PORTS:
             option = "--in" if kind == "input" else "--out"
             raise PortError(f"{self.name} has no virtual ports; name one with {option} (see `jamd ports`)")
-        full_name = None if name is None else find(name, self._names(kind), kind)
         own = OWN_PORTS[kind]
+        shown = own if name is None else find(name, self._names(kind), kind)
         with ExitStack() as undo:
             client = self._client(kind)
             undo.callback(client.delete)
             # A port that takes in is, to the others, one to play to: it comes up in the opposite list.
             with self._listing("output" if kind == "input" else "input") as listing:
                 before = listing.get_ports()
-                port = port_of(full_name or own, client)
                 try:
-                    if full_name is None:
+                    if name is None:
                         client.open_virtual_port(own)
                     else:
-                        client.open_port(client.get_ports().index(full_name), own)
+                        client.open_port(client.get_ports().index(shown), own)
                         self._settle()
                 except (self._rtmidi.RtMidiError, ValueError) as error:  # unplugged since it was listed
-                    raise PortError(f"{kind} {port.name!r} does not open: {error}") from error
-                port.seen_as = frozenset(n for n in listing.get_ports() if own in n and n not in before)
+                    raise PortError(f"{kind} {shown!r} does not open: {error}") from error
+                seen_as = frozenset(n for n in listing.get_ports() if own in n and n not in before)
             undo.pop_all()
+        port = port_of(shown, client)
+        port.seen_as = seen_as
         self._ports = [p for p in self._ports if not p.closed] + [port]
         return port
 

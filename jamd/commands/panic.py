@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import click
+import mido
 
-if TYPE_CHECKING:
-    import mido
-
-BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm")
+from jamd.ports import BACKENDS, open_backend
 
 SUSTAIN, SOSTENUTO, SOFT = 64, 66, 67
 ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123
@@ -25,8 +22,6 @@ SECONDS_PER_MESSAGE = 0.001
 
 def silencing() -> Iterator[mido.Message]:
     """What makes any synth fall silent: on all channels the controllers, then a note-off for every note."""
-    import mido
-
     for channel in range(16):
         for control in CONTROLS:
             yield mido.Message("control_change", channel=channel, control=control, value=0)
@@ -37,14 +32,12 @@ def silencing() -> Iterator[mido.Message]:
 
 @click.command()
 @click.option("--out", "out_name", metavar="NAME", required=True, help="Part of the output's name.")
-@click.option("--backend", default="auto", type=click.Choice(BACKENDS), help="MIDI system.")
+@click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system.")
 def command(out_name: str, backend: str) -> None:
     """Silence an output now.
 
     Lifts the pedals, stops all sound and then lets go of every note of every channel: two seconds in all.
     """
-    from jamd.ports import open_backend
-
     with open_backend(backend) as midi:
         port = midi.open_output(out_name)
         for number, message in enumerate(silencing()):

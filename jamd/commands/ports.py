@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import click
 
-BACKENDS = ("auto", "alsa", "jack", "coremidi", "winmm")
+from jamd.errors import BackendError
+from jamd.ports import BACKENDS, open_backend, opening, what_helps
 
 
 @click.command()
-@click.option("--backend", default="auto", type=click.Choice(BACKENDS), help="One MIDI system; auto: all.")
+@click.option(
+    "--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="One MIDI system; auto: all."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(backend: str, as_json: bool) -> None:
     """List the MIDI inputs and outputs of this machine.
 
     Any part of a name that no other port has will do for --in and --out.
     """
-    from jamd.errors import BackendError
-    from jamd.ports import open_backend, opening, what_helps
 
     backends = opening() if backend == "auto" else [open_backend(backend)]
     ports = {midi.name: {"inputs": midi.inputs(), "outputs": midi.outputs()} for midi in backends}
