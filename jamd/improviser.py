@@ -25,20 +25,15 @@ class Improviser:
         """One step of both parts, as it was played."""
         self._memory = self.mind.hear(self._memory, player, own, place)
 
-    def answer(self, places: Sequence[Place], first_beat_steps: int) -> Iterator[Frame]:
-        """The frames of an answer that lies on `places`.
-
-        Never empty: if nothing has sounded by the end of the first beat, a note begins there.
-        """
+    def answer(self, places: Sequence[Place]) -> Iterator[Frame]:
+        """The frames of an answer that lies on `places`. It comes in on the first of them, so it is never
+        empty."""
         memory = self._memory
         turn = self.mind.begin(memory)
         before = REST
-        begun = False
         for step, place in enumerate(places):
             turn, word = self.mind.word(memory, turn, before, place, False)
-            must = not begun and step >= min(first_beat_steps, len(places) - 1)
-            frame = spell(word, self.knobs, self._rng, attack=must)
+            frame = spell(word, self.knobs, self._rng, attack=step == 0)
             yield frame
-            begun = begun or bool(frame.onsets)
             before = frame
             memory = self.mind.hear(memory, REST, frame, place)

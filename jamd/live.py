@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 SWITCH_SECONDS = 0.0001
-"""How soon the engine's thread gets the interpreter from the model's, whose many small numpy calls hold it; it
-asks again after every send. At Python's own 5 ms, one event in a hundred left 5 ms late."""
+"""How soon the engine's thread gets the interpreter from the model's, whose many small numpy calls hold it;
+it asks again after every send. At Python's own 5 ms, one event in a hundred left 5 ms late."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 from jamd.events import Event, Failed, Predicted
 from jamd.improviser import Improviser
 from jamd.models.features import Place
-from jamd.note import STEPS_PER_BEAT, Frame
+from jamd.note import Frame
 
 Post = Callable[[Event], None]
 Job = Callable[[], None]
@@ -61,7 +61,7 @@ class InlineWorker:
 
     def _answer(self, number: int, first_step: int, places: Sequence[Place]) -> None:
         try:
-            for step, frame in enumerate(self._improviser.answer(places, STEPS_PER_BEAT), first_step):
+            for step, frame in enumerate(self._improviser.answer(places), first_step):
                 if self._wanted != number:
                     return
                 self._post(Predicted(number, step, frame))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -41,8 +42,10 @@ class Process:
         self.changed = threading.Condition()
         self.stdout: list[str] = []
         self.stderr: list[str] = []
+        # Whatever ends the test run, even a SIGKILL, ends with it what it started.
+        with_the_tests = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         self.popen = subprocess.Popen(
-            [str(argument) for argument in arguments],
+            [*with_the_tests, *(str(argument) for argument in arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +22,14 @@ from processes import Process
 PACKAGES = "jackd2 fluidsynth timgm6mb-soundfont libasound2"
 SOUNDFONT_FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/usr/local/share/sounds/sf2")
 SAMPLES_PER_SECOND = 44100
+ASK_FOR_PORTS = """
+import rtmidi
+for kind in rtmidi.MidiIn, rtmidi.MidiOut:
+    client = kind(rtmidi.API_UNIX_JACK)
+    for name in client.get_ports():
+        print(name)
+    client.delete()
+"""
 KEYS, SYNTH = "jamd-test-keys", "jamd-test-synth"
 
 
@@ -36,20 +46,34 @@ def program(name: str) -> str:
 
 
 @contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Wait until no other test run on this machine has a JACK server.
+
+    Two clients of one name disturb each other as they open, even on two servers.
+    """
+    with (Path(tempfile.gettempdir()) / f"jamd-test-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def jack_server() -> Iterator[str]:
     """A JACK server on the dummy driver, of a name of its own; programs started inside find it."""
     name = f"jamd-test-{os.getpid()}"
+    # -S: wait for every client in every period. Else a client that comes late on a busy machine loses
+    # messages or hears them twice. -t: but for 0.1 s at most, as one that was killed never comes.
+    server_options = ["-S", "-t", "100", "-r", "--no-mlock", "-n", name]
+    command = [program("jackd"), *server_options, "-d", "dummy", "-r", "48000", "-p", "64"]
     before = os.environ.get("JACK_DEFAULT_SERVER")
     os.environ["JACK_DEFAULT_SERVER"] = name
-    command = [program("jackd"), "-r", "--no-mlock", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"]
     try:
-        with Process(command) as server:
+        with one_at_a_time(), Process(command) as server:
             while _ports() is None:
                 if server.popen.poll() is not None:
                     server.fail("no JACK server")
             yield name
-            # A server that ends before it has noticed that a client died dies itself, of SIGPIPE, and its place
-            # among the eight that a machine may have stays taken.
+            # A server told to end before it has noticed that a client was killed dies of SIGPIPE, and its
+            # place among the eight that a machine may have stays taken.
             patience = time.monotonic() + 10
             while _ports() and time.monotonic() < patience:
                 pass
@@ -63,11 +87,10 @@ def jack_server() -> Iterator[str]:
 
 
 def _ports() -> list[str] | None:
-    """The MIDI ports on the JACK server, None if there is no server. Asked by a process: libjack is talkative."""
-    ask = "import rtmidi; print(*(k(rtmidi.API_UNIX_JACK).get_ports() for k in (rtmidi.MidiIn, rtmidi.MidiOut)))"
-    with Process([sys.executable, "-c", ask]) as asking:
+    """The MIDI ports on the JACK server, None if there is no server."""
+    with Process([sys.executable, "-c", ASK_FOR_PORTS]) as asking:  # elsewhere, as libjack prints a lot
         ended = asking.wait()
-    return ended.stdout.strip("[] \n").split() if ended.status == 0 else None
+    return ended.stdout.splitlines() if ended.status == 0 else None
 
 
 @dataclass(frozen=True)

@@ -55,18 +55,17 @@ class ShyMind:
         return None, ShyWord()
 
 
-def test_an_answer_is_never_empty() -> None:
-    """A mind that would be silent is made to play after a beat, once."""
-    frames = list(Improviser(ShyMind(), Knobs(), 1).answer(BAR, 4))
-    assert [step for step, frame in enumerate(frames) if frame.onsets] == [4]
-    assert [onset.pitch for onset in frames[4].onsets] == [60]
-    assert any(frame.onsets for frame in Improviser(ShyMind(), Knobs(), 1).answer(BAR[:1], 4))
+def test_an_answer_comes_in_on_the_one() -> None:
+    """A mind that would be silent is made to play there, once."""
+    frames = list(Improviser(ShyMind(), Knobs(), 1).answer(BAR))
+    assert [step for step, frame in enumerate(frames) if frame.onsets] == [0]
+    assert [onset.pitch for onset in frames[0].onsets] == [60]
 
 
 def test_an_answer_that_is_broken_off_was_never_heard() -> None:
     improviser = Improviser(ShyMind(), Knobs(), 1)
     improviser.hear(Frame((Onset(60, 80),)), REST, BAR[0])
-    answer = improviser.answer(BAR, 4)
+    answer = improviser.answer(BAR)
     next(answer)
     next(answer)
     assert len(improviser._memory) == 1

@@ -27,7 +27,11 @@ from jamd.live import say_summary
         (["--feel", "2"], 2, "2.0 is not in the range"),
         (["--record", "x.mid", "--no-record"], 2, "contradict"),
         (["--model", "nobody"], 1, "there is no model 'nobody'; there are: default"),
-        (["--model", "broken.safetensors"], 1, "broken.safetensors is a safetensors file, but not one made by"),
+        (
+            ["--model", "broken.safetensors"],
+            1,
+            "broken.safetensors is a safetensors file, but not one made by",
+        ),
         (["--record", "nowhere/x.mid"], 1, "cannot write nowhere/x.mid: there is no folder nowhere"),
         (["--trace", "."], 1, "cannot write .: it is a folder"),
     ],

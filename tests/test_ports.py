@@ -45,6 +45,8 @@ class FakeMidi:
         self.log: list[str] = []
         self.sent: list[list[int]] = []
         self.refuses = False
+        self.busy = 0
+        self.plays_already = False
 
     def get_compiled_api(self) -> list[int]:
         return list(self.compiled)
@@ -56,6 +58,9 @@ class FakeMidi:
         return self._client("out", api, name)
 
     def _client(self, side: str, api: int, name: str) -> FakeClient:
+        if self.busy:
+            self.busy -= 1
+            raise self.RtMidiError("cannot open client")
         if api not in self.working:
             os.write(2, b"ALSA lib: open /dev/snd/seq failed\n")
             raise self.RtMidiError("error creating the client")
@@ -72,6 +77,7 @@ class FakeClient:
         self.connected: str | None = None
         self.registered: str | None = None
         self.ignored: dict[str, bool] = {}
+        self.waiting: list[tuple[list[int], float]] = []
 
     def get_ports(self) -> list[str]:
         return list(self.midi.ports[self.side])
@@ -83,6 +89,8 @@ class FakeClient:
         if self.midi.refuses:
             raise self.midi.RtMidiError("no such device")
         self.connected = self.get_ports()[number]
+        assert self.callback is None  # JACK would wait for it, and it for Python
+        self.waiting = [([0x90, 60, 64], 0.0), ([0x80, 60, 0], 0.01)] if self.midi.plays_already else []
         self._register(name)
 
     def _register(self, name: str) -> None:
@@ -91,6 +99,9 @@ class FakeClient:
 
     def ignore_types(self, sysex: bool, timing: bool, active_sense: bool) -> None:
         self.ignored = {"sysex": sysex, "clock": timing, "active sensing": active_sense}
+
+    def get_message(self) -> tuple[list[int], float] | None:
+        return self.waiting.pop(0) if self.waiting else None
 
     def set_callback(self, callback: Callable[[tuple[Sequence[int], float], object], None]) -> None:
         self.callback = callback
@@ -117,6 +128,12 @@ def backend(midi: FakeMidi, name: str = "alsa") -> Backend:
 
 def ignore(message: mido.Message) -> None:
     """Hear nothing."""
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here has anything to wait for."""
+    monkeypatch.setattr(ports.time, "sleep", lambda seconds: None)
 
 
 # Names
@@ -197,6 +214,18 @@ def test_what_is_played_reaches_the_callback() -> None:
     event(([0xF8], 0.0), None)
     assert [message.type for message in heard] == ["note_on", "clock"]
     assert port.client.ignored == {"sysex": True, "clock": False, "active sensing": True}
+
+
+def test_what_comes_while_the_input_opens_is_heard_in_order() -> None:
+    midi, heard = FakeMidi(), []
+    midi.plays_already = True
+    port = backend(midi).open_input("key", heard.append)
+    port.client.callback(([0x90, 62, 64], 0.0), None)
+    assert [(message.type, message.note) for message in heard] == [
+        ("note_on", 60),
+        ("note_off", 60),
+        ("note_on", 62),
+    ]
 
 
 # Opening and closing
@@ -286,10 +315,10 @@ def test_with_both_ports_open_listing_makes_no_client() -> None:
     jamd.close()
 
 
-def test_the_callback_is_cancelled_before_its_port_closes() -> None:
+def test_the_callback_is_cancelled_and_events_under_way_are_heard_before_an_input_closes() -> None:
     midi = FakeMidi()
     backend(midi).open_input("key", ignore).close()
-    assert midi.log == ["cancel", "close"]
+    assert midi.log == ["cancel", f"wait {ports.INPUT_SETTLE_SECONDS}", "close"]
 
 
 def test_on_jack_the_last_messages_get_time_to_leave_and_the_first_to_arrive() -> None:
@@ -398,6 +427,15 @@ print(open_backend("auto", FakeMidi()).name)
         cwd=os.path.dirname(__file__),
     )
     assert (done.returncode, done.stdout) == (0, "alsa\n")
+
+
+def test_a_jack_server_that_is_busy_for_a_moment_is_asked_again() -> None:
+    midi = FakeMidi(working=[3])
+    midi.busy = ports.JACK_ATTEMPTS - 1
+    assert backend(midi, "jack").inputs() == ["Keyboard 20:0"]
+    midi.busy = ports.JACK_ATTEMPTS
+    with pytest.raises(BackendError, match="start JACK"):
+        backend(midi, "jack").inputs()
 
 
 # The commands
