@@ -19,6 +19,7 @@ from jamd.engine import Engine
 from jamd.errors import JamdError
 from jamd.improviser import Improviser
 from jamd.output import Output, Port
+from jamd.priority import ask_for_real_time
 from jamd.recorder import Recorder
 from jamd.transport import Transport
 from jamd.turns import Form
@@ -102,6 +103,7 @@ def run(engine: Engine) -> None:
     """Play until the end. A fault of the engine's own is said in one line, like any other."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
+    ask_for_real_time()
     try:
         engine.run()
     except JamdError:

@@ -41,7 +41,7 @@ and 5 of 100 tries; with 5 ms in between, in none. Longer periods lost nothing e
 """
 
 JACK_ATTEMPTS = 5
-"""JACK refuses one client in 1200, when they come and go fast, for it is still busy with one that went."""
+"""JACK refused one client in 1200, for no lasting reason, when they came and went as fast as they could."""
 
 INPUT_SETTLE_SECONDS = 0.05
 """How long an event that came may wait for Python's lock until it is heard: ten turns of other threads."""

@@ -11,6 +11,7 @@ from jamd.events import Event, Failed, Predicted
 from jamd.improviser import Improviser
 from jamd.models.features import Place
 from jamd.note import Frame
+from jamd.priority import leave_a_core_free
 
 Post = Callable[[Event], None]
 Job = Callable[[], None]
@@ -92,6 +93,7 @@ class ThreadWorker(InlineWorker):
         self._jobs.put(job)
 
     def _work(self) -> None:
+        leave_a_core_free()
         while (job := self._jobs.get()) is not None:
             job()
 

@@ -18,7 +18,6 @@ def command(backend: str, as_json: bool) -> None:
 
     Any part of a name that no other port has will do for --in and --out.
     """
-
     backends = opening() if backend == "auto" else [open_backend(backend)]
     ports = {midi.name: {"inputs": midi.inputs(), "outputs": midi.outputs()} for midi in backends}
     if as_json:
