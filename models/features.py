@@ -34,6 +34,8 @@ HISTOGRAM = 12
 HISTOGRAM_DECAY = 0.98
 """Per step: a note counts half after 34 steps, two bars of 4/4. Without it the key of the call is lost."""
 
+CLASS_OF_KEY = ((LOWEST_PITCH + np.arange(KEYS))[:, None] % 12 == np.arange(12)).astype(np.float32)
+
 ENCODER_INPUT = 2 * PART + PLACE + HISTOGRAM
 DECODER_INPUT = PART + PLACE + 1
 """The last word is 1 when the other part may sound too (duet), 0 in an answer."""
@@ -84,10 +86,7 @@ def place_features(step_in_bar: npt.ArrayLike, steps_per_bar: npt.ArrayLike) -> 
 
 def pitch_classes(attacks: Bytes) -> Floats:
     """How many notes of each pitch class begin, (..., 12), C first."""
-    out = np.zeros((*attacks.shape[:-1], HISTOGRAM), np.float32)
-    for key in range(KEYS):
-        out[..., (LOWEST_PITCH + key) % 12] += attacks[..., key] > 0
-    return out
+    return np.asarray((attacks > 0) @ CLASS_OF_KEY)
 
 
 def histogram_features(counts: Floats) -> Floats:

@@ -40,7 +40,7 @@ def softmax(logits: Floats, temperature: float = 1.0) -> npt.NDArray[np.float64]
 def draw(chances: npt.NDArray[np.float64], rng: np.random.Generator) -> int:
     """An index drawn with these chances; they need not sum to 1."""
     total = np.cumsum(chances)
-    return int(np.searchsorted(total, rng.random() * total[-1], side="right").clip(0, len(chances) - 1))
+    return min(int(total.searchsorted(rng.random() * total[-1], side="right")), len(chances) - 1)
 
 
 def top(chances: npt.NDArray[np.float64], share: float) -> npt.NDArray[np.float64]:
