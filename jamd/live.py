@@ -101,6 +101,10 @@ def stopped_by_signals(engine: Engine) -> Iterator[None]:
 
 def run(engine: Engine) -> None:
     """Play until the end. A fault of the engine's own is said in one line, like any other."""
+    # Made here and not earlier: the view, if there is one, has put itself in stderr's place by now.
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("jamd: %(message)s"))
+    logging.getLogger("jamd").addHandler(handler)
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     ask_for_real_time()
@@ -113,6 +117,7 @@ def run(engine: Engine) -> None:
         raise JamdError(f"the engine failed: {type(error).__name__}: {error}") from error
     finally:
         sys.setswitchinterval(before)
+        logging.getLogger("jamd").removeHandler(handler)
 
 
 def watch(engine: Engine, title: str, quiet: bool) -> AbstractContextManager[object]:

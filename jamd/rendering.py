@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ from jamd.voice import Voice
 from jamd.worker import InlineWorker
 
 Events = list[tuple[float, mido.Message]]
+
+# A fault ends the rendering with its one line; the engine's own word on it would be a second.
+logging.getLogger("jamd.engine").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)

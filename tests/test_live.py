@@ -16,6 +16,7 @@ from processes import Ended
 from realparts import KEYS, SYNTH, Jamd, Message, Player, Synth, between, sounding
 
 from jamd import midifile
+from jamd.models import bundle
 
 pytestmark = pytest.mark.jack
 
@@ -331,3 +332,25 @@ def test_an_ambiguous_port_is_refused_with_the_ports_it_could_be(player: Player,
         line = refused(tmp_path, "--in", KEYS, "--out", "jamd-test")
     assert SYNTH in line
     assert "jamd-test-right" in line
+
+
+def test_a_model_that_fails_is_said_once_a_turn_and_never_sounds(
+    player: Player, jamd: Start, tmp_path: Path
+) -> None:
+    """Its turn stays empty, the session goes on, and the exit status tells of it."""
+    good, broken = bundle.read(bundle.bundled()[0]), tmp_path / "broken.safetensors"
+    weights = {**good.weights, "mix.bias": good.weights["mix.bias"] * np.nan}
+    bundle.write(broken, weights, {"arch": "seq2seq", "settings": good.settings})
+    playing = jamd(*PORTS, *ONE_BAR, "--model", str(broken))
+    start = player.play(phrase(0) + phrase(2))
+    player.listen_until(start + 3.5 * BAR)
+    playing.signal(signal.SIGTERM)
+    ended = playing.wait()
+    assert ended.status == 1
+    assert not strikes(player.heard)
+    fault = "FloatingPointError: the model gave scores that are not numbers"
+    assert ended.stderr.splitlines() == [
+        f"jamd: answer 1 given up: {fault}",
+        f"jamd: answer 2 given up: {fault}",
+        f"jamd: the model failed 2 times; last: {fault}",
+    ]

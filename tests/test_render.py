@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import mido
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from corpus import scale_chords, write_song
 
 from jamd import midifile
 from jamd.cli import main
+from jamd.models import bundle
 from jamd.note import Note
 
 
@@ -103,3 +107,18 @@ def test_what_cannot_be_rendered_is_said_in_one_line_and_nothing_is_written(
     assert said in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_model_that_gives_no_numbers_is_said_in_one_line(tmp_path: Path) -> None:
+    call = write_song(tmp_path / "call.mid", scale_chords(60, bars=1))
+    good, broken = bundle.read(bundle.bundled()[0]), tmp_path / "broken.safetensors"
+    weights = {**good.weights, "mix.bias": good.weights["mix.bias"] * np.nan}
+    bundle.write(broken, weights, {"arch": "seq2seq", "settings": good.settings})
+    command = [sys.executable, "-m", "jamd", "render", call, "-o", tmp_path / "jam.mid", "--model", broken]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert (
+        done.stderr
+        == "jamd: the model failed: FloatingPointError: the model gave scores that are not numbers\n"
+    )
+    assert not (tmp_path / "jam.mid").exists()
