@@ -19,7 +19,7 @@ from jamd.engine import Engine
 from jamd.errors import JamdError
 from jamd.improviser import Improviser
 from jamd.output import Output, Port
-from jamd.priority import ask_for_real_time
+from jamd.priority import model_cores, on_time
 from jamd.recorder import Recorder
 from jamd.transport import Transport
 from jamd.turns import Form
@@ -49,7 +49,7 @@ class Session:
 @contextmanager
 def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]:
     """An engine on the system's clock that plays to `port`, with its recorder running."""
-    clock = SystemClock()
+    clock, cores = SystemClock(), model_cores()
     output = Output(port, clock, session.trace)
     with ExitStack() as stack:
         recorder: Recorder | NoRecorder = NoRecorder()
@@ -63,7 +63,7 @@ def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]
             session.voice,
             output,
             recorder,
-            lambda post: ThreadWorker(session.improvisers(), post).start(),
+            lambda post: ThreadWorker(session.improvisers(), post, cores).start(),
         )
         yield engine, output
 
@@ -107,9 +107,9 @@ def run(engine: Engine) -> None:
     logging.getLogger("jamd").addHandler(handler)
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
-    ask_for_real_time()
     try:
-        engine.run()
+        with on_time():
+            engine.run()
     except JamdError:
         raise
     except Exception as error:

@@ -1,19 +1,53 @@
 """What the system may be asked for so that the engine wakes on time. Each is asked, none is needed.
 
-Measured on two cores with the model running: who wakes late woke on a core that another thread held.
+Measured on two cores with the model running: who wakes late woke on a core that another thread held. So the
+engine's thread gets a core that the model's keeps off, and real-time priority where the user may have it.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 REAL_TIME_PRIORITY = 20
 """Above everything that is not real-time."""
 
 
-def ask_for_real_time() -> bool:
-    """Give the calling thread real-time priority (SCHED_FIFO), if the user may have it; threads that it
-    starts do not inherit it. False where the system has no such call or says no."""
+def model_cores() -> frozenset[int]:
+    """The cores for the model: all that this thread may run on but the first, which is the engine's. Empty
+    where there is only one, or where the system does not tell."""
+    return frozenset(_cores()[1:])
+
+
+def keep_to(cores: frozenset[int]) -> None:
+    """Keep the calling thread to these cores; none are any."""
+    if cores:
+        os.sched_setaffinity(0, cores)
+
+
+@contextmanager
+def on_time() -> Iterator[None]:
+    """Keep the calling thread on its first core, and in real time (SCHED_FIFO) if the user may have it.
+
+    Threads that it starts meanwhile are not in real time.
+    """
+    cores = _cores()
+    keep_to(frozenset(cores[:1]) if len(cores) > 1 else frozenset())
+    real_time = _ask_for_real_time()
+    try:
+        yield
+    finally:
+        keep_to(frozenset(cores))
+        if real_time:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+def _cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def _ask_for_real_time() -> bool:
     if not hasattr(os, "sched_setscheduler"):
         return False
     try:
@@ -22,12 +56,3 @@ def ask_for_real_time() -> bool:
     except OSError:
         return False
     return True
-
-
-def leave_a_core_free() -> None:
-    """Keep the calling thread off the first core it may run on, so that the engine finds one idle."""
-    if not hasattr(os, "sched_setaffinity"):
-        return
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, cores[1:])

@@ -11,7 +11,7 @@ from jamd.events import Event, Failed, Predicted
 from jamd.improviser import Improviser
 from jamd.models.features import Place
 from jamd.note import Frame
-from jamd.priority import leave_a_core_free
+from jamd.priority import keep_to
 
 Post = Callable[[Event], None]
 Job = Callable[[], None]
@@ -76,8 +76,10 @@ class ThreadWorker(InlineWorker):
     The thread is a daemon, because a model that hangs cannot be ended and must not keep the process alive.
     """
 
-    def __init__(self, improviser: Improviser, post: Post) -> None:
+    def __init__(self, improviser: Improviser, post: Post, cores: frozenset[int] = frozenset()) -> None:
+        """`cores` are those that the thread keeps to; none are any."""
         super().__init__(improviser, post)
+        self._cores = cores
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="jamd-model", daemon=True)
 
@@ -93,7 +95,7 @@ class ThreadWorker(InlineWorker):
         self._jobs.put(job)
 
     def _work(self) -> None:
-        leave_a_core_free()
+        keep_to(self._cores)
         while (job := self._jobs.get()) is not None:
             job()
 

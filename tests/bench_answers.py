@@ -41,8 +41,10 @@ def main(answers: int) -> None:
             print(jamd.wait().stdout.splitlines()[-2])
         events = [event for event in jamd.trace() if event["bytes"][0] & 0xF0 in (0x80, 0x90)]
     lateness = [1000 * (event["actual"] - event["intended"]) for event in events]
+    # an answer's first event is the first note-on after a bar's rest
     gaps = [True] + [b["intended"] - a["intended"] > 0.99 * BAR_SECONDS for a, b in pairwise(events)]
-    print(told("first event of an answer", [ms for ms, first in zip(lateness, gaps, strict=True) if first]))
+    begins = [gap and event["bytes"][0] & 0xF0 == 0x90 for gap, event in zip(gaps, events, strict=True)]
+    print(told("first event of an answer", [ms for ms, begun in zip(lateness, begins, strict=True) if begun]))
     print(told("all events", lateness))
 
 
