@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from jamd.worker import ThreadWorker
 log = logging.getLogger(__name__)
 
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+IMPATIENCE_SECONDS = 1.0
 SWITCH_SECONDS = 0.0001
 """How soon the engine's thread gets the interpreter from the model's, whose many small numpy calls hold it;
 it asks again after every send. At Python's own 5 ms, one event in a hundred left 5 ms late."""
@@ -82,13 +84,25 @@ class NoRecorder:
 
 @contextmanager
 def stopped_by_signals(engine: Engine) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP end the session in order; a second one is on its own."""
+    """Ctrl-C, SIGTERM and SIGHUP end the session in order; a second one, a second later, ends it at once.
+
+    What comes sooner is the same wish again: `timeout`, and launchers that pass signals on, send each twice, and
+    the second must not cut the silencing off.
+    """
     numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
 
+    first_seconds: float | None = None
+
     def stop(number: int, _: FrameType | None) -> None:
-        engine.stop()
-        signal.signal(number, before[number])
+        nonlocal first_seconds
+        now = time.monotonic()
+        if first_seconds is None:
+            first_seconds = now
+            engine.stop()
+        elif now - first_seconds > IMPATIENCE_SECONDS:
+            signal.signal(number, before[number])
+            signal.raise_signal(number)
 
     for number in numbers:
         signal.signal(number, stop)

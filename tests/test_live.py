@@ -354,3 +354,17 @@ def test_a_model_that_fails_is_said_once_a_turn_and_never_sounds(
         f"jamd: answer 2 given up: {fault}",
         f"jamd: the model failed 2 times; last: {fault}",
     ]
+
+
+def test_a_signal_sent_twice_is_one_wish(player: Player, jamd: Start) -> None:
+    """As `timeout` and launchers that pass signals on send it; the second must not cut the silencing off."""
+    playing = jamd(*PORTS, *ONE_BAR)
+    start = player.play(phrase())
+    player.wait_for_strike(after_seconds=start)
+    for _ in range(2):
+        playing.signal(signal.SIGINT)
+    ended = playing.wait()
+    assert ended.status == 0, ended.stderr
+    assert "1 turns" in ended.stdout
+    player.listen_until(player.now() + 0.2)
+    assert ends_silent(list(player.heard))
