@@ -30,21 +30,6 @@ def piece_of(tmp_path: Path, notes: list[Note], metre: str = "4/4") -> pieces.Qu
     return piece
 
 
-def test_a_piece_is_on_the_grid_with_its_offsets_and_bars(tmp_path: Path) -> None:
-    piece = piece_of(
-        tmp_path, [Note(60, 80, 0.0, 1.0), Note(64, 70, 1.05, 1.5), Note(60, 75, 3.0, 5.9)], "3/4"
-    )
-    assert piece.step.tolist() == [0, 4, 12]
-    assert piece.end.tolist() == [4, 6, 24]
-    assert piece.offset.tolist() == [0.0, pytest.approx(0.2), 0.0]
-    assert piece.bar_lines.tolist() == [0, 12, 24]
-
-
-def test_a_key_sounds_once_at_a_time(tmp_path: Path) -> None:
-    piece = piece_of(tmp_path, [Note(60, 80, 0.0, 4.0), Note(60, 70, 0.05, 0.5), Note(60, 75, 2.0, 3.0)])
-    assert (piece.step.tolist(), piece.end.tolist()) == ([0, 8], [2, 12])
-
-
 def test_traded_notes_belong_to_the_turn_they_begin_in_and_end_with_it(tmp_path: Path) -> None:
     piece = piece_of(tmp_path, [Note(60 + bar, 80, 4.0 * bar, 4.0 * bar + 9) for bar in range(12)])
     for seed in range(20):

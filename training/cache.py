@@ -56,7 +56,7 @@ def get(folder: Path, key: str) -> Arrays | None:
 
 def put(folder: Path, key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Keep arrays under a key. Raises nothing: a cache that cannot be written costs time and no more."""
-    body = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    body = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
     with suppress(OSError, JamdError):
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / (key + SUFFIX), hashlib.sha256(body).digest() + body)

@@ -20,17 +20,17 @@ import numpy.typing as npt
 
 from jamd import midifile
 from jamd.errors import JamdError, MidiFileError
-from jamd.models.tokens import key_of
+from jamd.models.tokens import KEYS, LOWEST_PITCH, key_of
 from jamd.note import STEPS_PER_BEAT, length_steps, quantise
 from jamd.training import beats, cache
 
 SUFFIXES = {".mid", ".midi", ".kar"}
 HELD_OUT_FOLDERS = {"valid", "validation", "val"}
-FORMAT = "1"
-"""Of what the cache keeps for a file. Raise it with every change to what reading a file gives."""
+FORMAT = f"1, {STEPS_PER_BEAT} steps, {KEYS} keys from {LOWEST_PITCH}"
+"""Of what the cache keeps for a file. Raise its number with every change to what reading a file gives."""
 
 LARGEST_BYTES = 4 * 2**20
-"""Nine times the largest of 4,030 pieces. Reading one takes up to a hundred times its size in memory."""
+"""Nine times the largest of 4,030 pieces. Reading one takes up to fifty times its size in memory."""
 MOST_NOTES = 200_000
 LONGEST_SECONDS = 3 * 3600
 LONGEST_PIECE_STEPS = 200_000
