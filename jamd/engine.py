@@ -223,7 +223,13 @@ class Engine:
         self.account.turns += 1
         self._expected_step = first
         self._own.clear()
-        self._worker.answer(self._answer, first, [self._place(step) for step in range(first, end)])
+        transport, clock = self._transport, self._clock  # as they are now: the tempo of a turn is its own
+        self._worker.answer(
+            self._answer,
+            first,
+            [self._place(step) for step in range(first, end)],
+            lambda step: transport.seconds_at(first + step) - clock.now(),
+        )
 
     def _awaiting(self) -> bool:
         return self._turns.turn is Turn.ANSWER and self._expected_step < self._turns.end_step

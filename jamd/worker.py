@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from jamd.events import Event, Failed, Predicted
-from jamd.improviser import Improviser
+from jamd.improviser import Due, Improviser, no_hurry
 from jamd.models.features import Place
 from jamd.note import Frame
 from jamd.priority import keep_to
@@ -22,8 +22,9 @@ class Worker(Protocol):
 
     def hear(self, player: Frame, own: Frame, place: Place) -> None: ...
 
-    def answer(self, number: int, first_step: int, places: Sequence[Place]) -> None:
-        """Write an answer; each frame comes back as Predicted, a fault as Failed."""
+    def answer(self, number: int, first_step: int, places: Sequence[Place], due: Due) -> None:
+        """Write an answer; each frame comes back as Predicted, a fault as Failed. `due` tells how much time
+        there is."""
 
     def cancel(self) -> None:
         """Write no more of the answer being written."""
@@ -41,9 +42,9 @@ class InlineWorker:
     def hear(self, player: Frame, own: Frame, place: Place) -> None:
         self._do(lambda: self._hear(player, own, place))
 
-    def answer(self, number: int, first_step: int, places: Sequence[Place]) -> None:
+    def answer(self, number: int, first_step: int, places: Sequence[Place], due: Due = no_hurry) -> None:
         self._wanted = number
-        self._do(lambda: self._answer(number, first_step, places))
+        self._do(lambda: self._answer(number, first_step, places, due))
 
     def cancel(self) -> None:
         self._wanted = 0
@@ -60,9 +61,9 @@ class InlineWorker:
         except Exception as error:
             self._post(Failed(0, _reason(error)))
 
-    def _answer(self, number: int, first_step: int, places: Sequence[Place]) -> None:
+    def _answer(self, number: int, first_step: int, places: Sequence[Place], due: Due) -> None:
         try:
-            for step, frame in enumerate(self._improviser.answer(places), first_step):
+            for step, frame in enumerate(self._improviser.answer(places, due), first_step):
                 if self._wanted != number:
                     return
                 self._post(Predicted(number, step, frame))

@@ -23,7 +23,7 @@ from jamd.files import write_whole
 from jamd.models.tokens import KEYS, LOWEST_PITCH
 from jamd.note import STEPS_PER_BEAT
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".safetensors"
 HEADER = "jamd"
 GRID = {"steps_per_beat": STEPS_PER_BEAT}
@@ -34,7 +34,7 @@ Weights = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What is in a bundle: its header as it stands and the weights by name, float32."""
+    """What is in a bundle: its header as it stands and the weights by name, floating ones as float32."""
 
     path: Path
     header: dict[str, Any]
@@ -52,8 +52,18 @@ class Bundle:
 def write(path: Path, weights: Weights, header: Mapping[str, Any]) -> None:
     """Write a bundle, whole or not at all. `header` needs `arch` and `settings`; the rest is its card."""
     full = {"format": FORMAT, "grid": GRID, "pitch_range": PITCH_RANGE, **header}
-    halves = {name: np.ascontiguousarray(array, np.float16) for name, array in weights.items()}
-    write_whole(path, save(halves, metadata={HEADER: json.dumps(full)}))
+    stored = {name: np.ascontiguousarray(array, _stored(array.dtype)) for name, array in weights.items()}
+    write_whole(path, save(stored, metadata={HEADER: json.dumps(full)}))
+
+
+def _stored(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Counts and hashes as they are, weights in half precision."""
+    return np.dtype(np.float16) if dtype.kind == "f" else dtype
+
+
+def _wanted(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Half precision would lose accuracy and time in every product, so only the file has it."""
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -72,9 +82,8 @@ def _read(path: Path, weights: bool) -> Bundle:
     try:
         with safe_open(path, framework="numpy") as file:
             header = _checked(path, file.metadata())
-            # half precision would lose accuracy and time in every product, so only the file has it
             names = file.keys() if weights else []
-            return Bundle(path, header, {name: file.get_tensor(name).astype(np.float32) for name in names})
+            return Bundle(path, header, {name: _wanted(file.get_tensor(name)) for name in names})
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise BundleError(f"{path} is not a whole model bundle ({error})") from error
 

@@ -1,44 +1,41 @@
-"""What the network is shown of a step: two parts, the place in the bar, and the key so far.
+"""What the network is shown of a step: two parts, the place in the bar, the key so far, and its cue.
 
-The same functions serve training (many steps at once) and playing (one): shapes below start with `...`,
-which is (batch, steps) there and nothing here.
+The same functions serve training (many steps at once) and playing (one of several courses): shapes below
+start with `...`, which is (batch, steps) there and (courses,) here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from jamd.models.tokens import (
-    KEYS,
-    LOWEST_PITCH,
-    OFFSET_BINS,
-    VELOCITY_BINS,
-    key_of,
-    offset_bin,
-    velocity_bin,
-)
+from jamd.models.tokens import KEYS, LOWEST_PITCH, OFFSET_BINS, VELOCITY_BINS, key_of, offset_bin, velocity_bin
 from jamd.note import Frame
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
 
 PART = 2 * KEYS + VELOCITY_BINS + 1
-"""Attacks by key (0.5 to 1 with velocity), holds by key, the loudest attack's bin, the mean offset."""
+"""Attacks by key (0.5 to 1 with velocity), holds by key, the bin of the last loudness, the mean offset."""
 POSITIONS = 32
 PLACE = 2 * POSITIONS
 """Step in the bar and steps per bar, one-hot each, modulo 32."""
 HISTOGRAM = 12
 HISTOGRAM_DECAY = 0.98
 """Per step: a note counts half after 34 steps, two bars of 4/4. Without it the key of the call is lost."""
+LEFT = 32
+CUE = PLACE + 1 + LEFT + 1
+"""The place; 1 when the other part may sound too (duet); the steps left of the turn, one-hot: 1 to 32, more.
+All zero is an open end. A phrase can only end well when its end is known."""
 
 CLASS_OF_KEY = ((LOWEST_PITCH + np.arange(KEYS))[:, None] % 12 == np.arange(12)).astype(np.float32)
 
 ENCODER_INPUT = 2 * PART + PLACE + HISTOGRAM
-DECODER_INPUT = PART + PLACE + 1
-"""The last word is 1 when the other part may sound too (duet), 0 in an answer."""
+DECODER_INPUT = PART + CUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +46,80 @@ class Place:
     steps_per_bar: int
 
 
-def roll_of(frame: Frame) -> tuple[Bytes, Bytes, Bytes]:
-    """A frame as three rows over the keys, (88,) each: velocity bin + 1 of attacks, holds, offset bin + 1."""
-    attacks, holds, offsets = (np.zeros(KEYS, np.uint8) for _ in range(3))
-    for pitch in frame.held:
-        holds[key_of(pitch)] = 1
-    for onset in frame.onsets:
-        key = key_of(onset.pitch)
-        attacks[key] = velocity_bin(onset.velocity) + 1
-        offsets[key] = offset_bin(onset.offset_steps) + 1
-        holds[key] = 0
-    return attacks, holds, offsets
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What jamd knows of a step before it plays it. `left_steps` of the turn count this step; 0 is an open
+    end."""
+
+    place: Place
+    duet: bool = False
+    left_steps: int = 0
 
 
-def part_features(attacks: Bytes, holds: Bytes, offsets: Bytes) -> Floats:
-    """One part's rows (..., 88), as `roll_of` gives them, as inputs (..., PART)."""
+NOWHERE = Place(POSITIONS, POSITIONS)
+"""The place of a step in music without bars. It shows as all zeros."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rolls:
+    """Frames as rows over the keys, (..., KEYS) each: velocity bin + 1 of attacks, holds, offset bin + 1."""
+
+    attacks: Bytes
+    holds: Bytes
+    offsets: Bytes
+
+
+def rolls_of(frames: Sequence[Frame]) -> Rolls:
+    """Frames as rolls, (frames, KEYS)."""
+    attacks, holds, offsets = (np.zeros((len(frames), KEYS), np.uint8) for _ in range(3))
+    for row, frame in enumerate(frames):
+        for pitch in frame.held:
+            holds[row, key_of(pitch)] = 1
+        for onset in frame.onsets:
+            key = key_of(onset.pitch)
+            attacks[row, key] = velocity_bin(onset.velocity) + 1
+            offsets[row, key] = offset_bin(onset.offset_steps) + 1
+            holds[row, key] = 0
+    return Rolls(attacks, holds, offsets)
+
+
+def loudness(attacks: Bytes) -> Bytes:
+    """The velocity bin + 1 of the loudest attack, (...,); 0 when there is none."""
+    return np.asarray(attacks.max(-1))
+
+
+def part_features(rolls: Rolls, last_loudness: Bytes) -> Floats:
+    """One part's rolls (..., KEYS) as inputs (..., PART). `last_loudness` (...,) is that of the last step
+    that had an attack, this one included: a touch is kept through rests."""
+    attacks = rolls.attacks
     out = np.zeros((*attacks.shape[:-1], PART), np.float32)
     struck = attacks > 0
-    out[..., :KEYS] = np.where(struck, 0.5 + attacks * (0.5 / VELOCITY_BINS), 0.0)
-    out[..., KEYS : 2 * KEYS] = holds
-    loudest = attacks.max(-1)
+    out[..., :KEYS] = struck * np.float32(0.5) + attacks * np.float32(0.5 / VELOCITY_BINS)
+    out[..., KEYS : 2 * KEYS] = rolls.holds
     bins = np.arange(1, VELOCITY_BINS + 1, dtype=np.uint8)
-    out[..., 2 * KEYS : 2 * KEYS + VELOCITY_BINS] = loudest[..., None] == bins
-    eighths = np.where(struck, offsets.astype(np.float32) - 1 - OFFSET_BINS // 2, 0.0)
-    out[..., -1] = eighths.sum(-1) / np.maximum(struck.sum(-1), 1) / (OFFSET_BINS - 1)
+    out[..., 2 * KEYS : 2 * KEYS + VELOCITY_BINS] = last_loudness[..., None] == bins
+    known = rolls.offsets > 0
+    eighths = known * (rolls.offsets.astype(np.float32) - 1 - OFFSET_BINS // 2)
+    out[..., -1] = eighths.sum(-1) / np.maximum(known.sum(-1), 1) / (OFFSET_BINS - 1)
     return out
 
 
 def place_features(step_in_bar: npt.ArrayLike, steps_per_bar: npt.ArrayLike) -> Floats:
-    """The place of a step in its bar, and the bar's length, as inputs (..., PLACE)."""
-    here = np.asarray(step_in_bar)[..., None] % POSITIONS
-    length = np.asarray(steps_per_bar)[..., None] % POSITIONS
+    """The place of a step in its bar, and the bar's length, as inputs (..., PLACE); NOWHERE is all zeros."""
+    here, length = np.asarray(step_in_bar)[..., None], np.asarray(steps_per_bar)[..., None]
+    nowhere = (here == NOWHERE.step_in_bar) & (length == NOWHERE.steps_per_bar)
     positions = np.arange(POSITIONS)
-    return np.concatenate([here == positions, length == positions], -1).astype(np.float32)
+    one_hot = np.concatenate([here % POSITIONS == positions, length % POSITIONS == positions], -1)
+    return (one_hot & ~nowhere).astype(np.float32)
+
+
+def cue_features(
+    step_in_bar: npt.ArrayLike, steps_per_bar: npt.ArrayLike, duet: npt.ArrayLike, left_steps: npt.ArrayLike
+) -> Floats:
+    """Cues as inputs (..., CUE)."""
+    place = place_features(step_in_bar, steps_per_bar)
+    left = np.minimum(np.asarray(left_steps), LEFT + 1)[..., None] == np.arange(1, LEFT + 2)
+    return np.concatenate([place, np.asarray(duet, np.float32)[..., None], left], -1, dtype=np.float32)
 
 
 def pitch_classes(attacks: Bytes) -> Floats:
@@ -94,18 +132,45 @@ def histogram_features(counts: Floats) -> Floats:
     return np.asarray(counts / (counts.sum(-1, keepdims=True) + 1.0), np.float32)
 
 
-def heard(player: Frame, own: Frame, place: Place, counts: Floats) -> tuple[Floats, Floats]:
-    """The encoder's input (ENCODER_INPUT,) for a step of both parts, and the pitch-class counts after it."""
-    rolls = [roll_of(frame) for frame in (player, own)]
-    counts = np.float32(HISTOGRAM_DECAY) * counts + sum(pitch_classes(attacks) for attacks, _, _ in rolls)
-    parts = [part_features(*roll) for roll in rolls]
-    where = place_features(place.step_in_bar, place.steps_per_bar)
-    return np.concatenate([*parts, where, histogram_features(counts)]), counts
+class Ear:
+    """The inputs of a session as it goes on, in one or several courses: what the steps before leave behind is
+    the pitch-class counts (courses, 12) and each part's last loudness, (courses,)."""
 
+    def __init__(self, courses: int = 1) -> None:
+        self.counts = np.zeros((courses, HISTOGRAM), np.float32)
+        self.loudness = [np.zeros(courses, np.uint8), np.zeros(courses, np.uint8)]
 
-def asked(before: Frame, place: Place, duet: bool) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """The decoder's input (DECODER_INPUT,) for the frame after `before`, and the keys (88,) it may hold."""
-    attacks, holds, offsets = roll_of(before)
-    part = part_features(attacks, holds, offsets)
-    where = place_features(place.step_in_bar, place.steps_per_bar)
-    return np.concatenate([part, where, np.array([duet], np.float32)]), (attacks > 0) | (holds > 0)
+    def hear(
+        self, players: Sequence[Frame], owns: Sequence[Frame], places: Sequence[Place]
+    ) -> tuple[Floats, list[Rolls]]:
+        """A step of both parts: the inputs (courses, ENCODER_INPUT) and the rolls of player and own part."""
+        rolls = [rolls_of(frames) for frames in (players, owns)]
+        self.counts = np.float32(HISTOGRAM_DECAY) * self.counts
+        parts = []
+        for part, roll in enumerate(rolls):
+            self.counts += pitch_classes(roll.attacks)
+            now = loudness(roll.attacks)
+            self.loudness[part] = np.where(now > 0, now, self.loudness[part])
+            parts.append(part_features(roll, self.loudness[part]))
+        where = place_features([p.step_in_bar for p in places], [p.steps_per_bar for p in places])
+        return np.concatenate([*parts, where, histogram_features(self.counts)], -1), rolls
+
+    def ask(self, befores: Sequence[Frame], cues: Sequence[Cue]) -> tuple[Floats, Bools]:
+        """The inputs (courses, DECODER_INPUT) for the frames after `befores`, and the keys (courses, KEYS) that
+        may be held."""
+        rolls = rolls_of(befores)
+        cue = cue_features(
+            [c.place.step_in_bar for c in cues],
+            [c.place.steps_per_bar for c in cues],
+            [c.duet for c in cues],
+            [c.left_steps for c in cues],
+        )
+        part = part_features(rolls, self.loudness[1])
+        return np.concatenate([part, cue], -1), (rolls.attacks > 0) | (rolls.holds > 0)
+
+    def fork(self, chosen: Sequence[int]) -> Ear:
+        """A copy whose courses are the chosen ones."""
+        other = Ear(len(chosen))
+        other.counts = self.counts[list(chosen)]
+        other.loudness = [part[list(chosen)] for part in self.loudness]
+        return other

@@ -14,6 +14,10 @@ from torch.nn import functional as F
 from jamd.models.tokens import END, KEYS, OFFSET_BINS, TOKENS, VELOCITY_BINS
 
 
+UNKNOWN = -1
+"""The offset of an attack in music that has no beats to be early or late of: it is not scored."""
+
+
 class Head(nn.Module):
     """Rows are (frame, place in the word); a row sees the frame's state and every token before it."""
 
@@ -47,30 +51,37 @@ class Head(nn.Module):
     def offset_logits(self, touch: Tensor, velocity: Tensor) -> Tensor:
         return self.offset(F.relu(touch + self.velocity_known(velocity)))
 
-    def forward(self, z: Tensor, words: Words) -> tuple[Tensor, Tensor, Tensor]:
-        """Nats of all tokens, velocities and offsets of the frames with states z (M, state), summed."""
+    def forward(self, z: Tensor, words: Words, copied: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Nats of all tokens, velocities and offsets of the frames with states z (M, state), summed.
+
+        `copied` (M, 2 * KEYS) is added to the scores of attacks and holds.
+        """
         embedded = self.so_far(words.token)
         total = torch.cumsum(embedded, 0) - embedded  # tokens before this row, over all frames...
         so_far = total - total[words.first]  # ...less those of the frames before
         h = self.row(self.state(z)[words.frame], so_far, words.last, words.last_velocity, words.last_offset)
-        logits = self.token(h).masked_fill(~words.allowed(), float("-inf"))
+        logits = self.token(h)
+        if copied is not None:
+            logits = logits + F.pad(copied, (0, 1))[words.frame]
+        logits = logits.masked_fill(~words.allowed(), float("-inf"))
         key_nats = F.cross_entropy(logits, words.token, reduction="sum")
         attack = (words.token < KEYS).nonzero()[:, 0]
         touch = self.touch(h[attack], words.token[attack])
         velocity, offset = words.velocity[attack], words.offset[attack]
         velocity_nats = F.cross_entropy(self.velocity_logits(touch), velocity, reduction="sum")
-        offset_nats = F.cross_entropy(self.offset_logits(touch, velocity), offset, reduction="sum")
+        offset_logits = self.offset_logits(touch, velocity)
+        offset_nats = F.cross_entropy(offset_logits, offset, reduction="sum", ignore_index=UNKNOWN)
         return key_nats, velocity_nats, offset_nats
 
 
 class Words:
-    """The frames to be scored, spelt out: a row per token, all index tensors (R,) but `sounding` (M, 88)."""
+    """The frames to be scored, spelt out: a row per token, all index tensors (R,) but `sounding`."""
 
     def __init__(
         self, frame: Tensor, token: Tensor, velocity: Tensor, offset: Tensor, sounding: Tensor
     ) -> None:
-        """Rows in order of `frame`; each frame ends with END. `sounding`: keys that sounded in its own step
-        before, the only ones that can be held."""
+        """Rows in order of `frame`; each frame ends with END. `sounding` (M, KEYS): keys that sounded in its own
+        step before, the only ones that can be held."""
         self.frame, self.token, self.velocity, self.offset, self.sounding = (
             frame, token, velocity, offset, sounding,
         )  # fmt: skip

@@ -3,51 +3,64 @@
 from __future__ import annotations
 
 import ctypes.util
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from jamd.errors import BundleError, UsageError
 from jamd.models.bundle import Bundle
-from jamd.models.features import Place
+from jamd.models.features import Cue, Place
 from jamd.note import Frame
 
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 
 
-class Word(Protocol):
-    """One frame being spelt, from its highest note down to END; see `jamd.models.tokens`."""
+class Spelling(Protocol):
+    """One frame per course being chosen, from its highest note down to END; see `jamd.models.tokens`."""
 
     def logits(self) -> Floats:
-        """Scores of the next token, (TOKENS,), minus infinity where a token cannot follow."""
+        """Scores of the next token, (courses, TOKENS), minus infinity where a token cannot follow."""
 
-    def velocity_logits(self, token: int) -> Floats:
-        """Scores of an attack's velocity bin, (VELOCITY_BINS,)."""
+    def velocity_logits(self, tokens: Ints) -> Floats:
+        """Scores of the velocity bins, (courses, VELOCITY_BINS), of the attacks `tokens`, (courses,)."""
 
-    def offset_logits(self, velocity: int) -> Floats:
-        """Scores of its offset bin, (OFFSET_BINS,), once its velocity bin is chosen."""
+    def offset_logits(self, velocities: Ints) -> Floats:
+        """Scores of their offset bins, (courses, OFFSET_BINS), once their velocity bins are chosen."""
 
-    def add(self, token: int, velocity: int = 0, offset: int = 0) -> None:
-        """Put down the next token; velocity and offset are the attack's bins."""
+    def add(self, tokens: Ints, velocities: Ints, offsets: Ints) -> None:
+        """Put down the next token of each course; velocity and offset are those of an attack, in bins.
+        A course that has put down END may be given END again."""
+
+
+class Thought(Protocol):
+    """What has been heard, in one or several courses of events side by side: the candidates of an answer, or
+    pieces being scored. Sequences are as long as there are courses."""
+
+    @property
+    def courses(self) -> int: ...
+
+    def hear(self, players: Sequence[Frame], owns: Sequence[Frame], places: Sequence[Place]) -> None:
+        """Take in one more step of both parts."""
+
+    def begin(self) -> None:
+        """jamd's turn begins here."""
+
+    def spell(self, befores: Sequence[Frame], cues: Sequence[Cue]) -> Spelling:
+        """jamd's next frame, yet to be chosen. `befores` are its own frames of the step before."""
+
+    def fork(self, chosen: Sequence[int]) -> Thought:
+        """A copy whose courses are the chosen ones, in that order: [0] * 8 are eight copies of the first. What
+        the copy hears is not heard here, so an answer can be imagined while the true course goes on."""
 
 
 class Mind(Protocol):
-    """A trained network. What it has heard is a value that is never changed, so an answer can be imagined
-    ahead of time from a copy while the true course of events goes on."""
+    """A model that can be asked what to play next."""
 
-    def start(self) -> Any:
-        """Nothing heard yet."""
-
-    def hear(self, memory: Any, player: Frame, own: Frame, place: Place) -> Any:
-        """The memory after one more step of both parts."""
-
-    def begin(self, memory: Any) -> Any:
-        """The state in which a turn begins."""
-
-    def word(self, memory: Any, turn: Any, before: Frame, place: Place, duet: bool) -> tuple[Any, Word]:
-        """The turn one step on, and its next frame, yet to be spelt. `before` is jamd's own last frame."""
+    def start(self) -> Thought:
+        """Nothing heard yet, in one course."""
 
 
 def cuda_present() -> bool:
@@ -55,35 +68,48 @@ def cuda_present() -> bool:
     return ctypes.util.find_library("cuda") is not None
 
 
-def open_mind(bundle: Bundle, device: str = "auto") -> Mind:
-    """The mind in a bundle: numpy on a CPU, torch on a GPU. Raises BundleError or UsageError."""
-    minds: dict[str, tuple[Callable[[], Mind], Callable[[str], Mind]]] = {
-        "seq2seq": (lambda: _numpy_seq2seq(bundle), lambda name: _torch_seq2seq(bundle, name)),
-    }
-    arch = bundle.header["arch"]
-    if arch not in minds:
-        raise BundleError(f"{bundle.path} holds a {arch!r} model; this jamd knows {', '.join(minds)}")
-    in_numpy, in_torch = minds[arch]
-    try:
-        if device != "cpu" and (device == "cuda" or cuda_present()):
-            import torch
+def open_mind(bundle: Bundle, device: str = "auto", echo: float = 1.0) -> Mind:
+    """The mind in a bundle: numpy on a CPU, torch on a GPU, with its session memory, in the key it knows.
 
-            if torch.cuda.is_available():
-                return in_torch("cuda")
-            if device == "cuda":
-                raise UsageError("no CUDA device is to be had here; use --device cpu")
-        return in_numpy()
+    `echo`, 0 to 2, scales the session memory; 0 is the network alone. Raises BundleError or UsageError.
+    """
+    header = bundle.header
+    try:
+        mind = _network(bundle, device)
+        if echo > 0 and "memory" in header:
+            from jamd.models.memory import MemoryWeights, Remembering
+
+            mind = Remembering(mind, MemoryWeights(**header["memory"]), echo)
+        if header.get("key") == "C":
+            from jamd.models.key import InKey
+
+            mind = InKey(mind)
+        return mind
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BundleError(f"{bundle.path} does not hold the weights its header promises ({error})") from error
 
 
-def _numpy_seq2seq(bundle: Bundle) -> Mind:
-    from jamd.models.stepping import NumpySeq2Seq
+def _network(bundle: Bundle, device: str) -> Mind:
+    arch, weights, settings = bundle.header["arch"], bundle.weights, bundle.settings
+    if arch == "markov":
+        from jamd.models.markov import Markov
 
-    return NumpySeq2Seq(bundle.weights, **bundle.settings)
+        return Markov(weights, **settings)
+    if arch not in ("seq2seq", "wavenet"):
+        raise BundleError(f"{bundle.path} holds a {arch!r} model; this jamd knows seq2seq, wavenet, markov")
+    if device != "cpu" and (device == "cuda" or cuda_present()):
+        import torch
 
+        if torch.cuda.is_available():
+            from jamd.models.torch_stepping import TorchMind
 
-def _torch_seq2seq(bundle: Bundle, device: str) -> Mind:
-    from jamd.models.torch_stepping import TorchSeq2Seq
+            return TorchMind(arch, weights, settings, "cuda")
+        if device == "cuda":
+            raise UsageError("no CUDA device is to be had here; use --device cpu")
+    if arch == "seq2seq":
+        from jamd.models.seq2seq_numpy import NumpySeq2Seq
 
-    return TorchSeq2Seq(bundle.weights, bundle.settings, device)
+        return NumpySeq2Seq(weights, **settings)
+    from jamd.models.wavenet_numpy import NumpyWaveNet
+
+    return NumpyWaveNet(weights, **settings)

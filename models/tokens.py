@@ -10,9 +10,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-LOWEST_PITCH = 21
-KEYS = 88
-"""The piano's keys. MIDI pitches outside are folded in by octaves before the network sees them."""
+LOWEST_PITCH = 15
+KEYS = 100
+"""The piano's keys and half an octave on either side, so that any piano music can be moved to C and back
+(`jamd.models.key`). MIDI pitches outside are folded in by octaves before the network sees them."""
+
+PIANO = range(21, 109)
+"""The MIDI pitches that are answered with: the 88 keys of a piano."""
 
 END = 2 * KEYS
 TOKENS = END + 1
@@ -26,7 +30,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def key_of(pitch: int) -> int:
-    """The piano key, 0 to 87, for a MIDI pitch; outside pitches move by octaves into the range."""
+    """The key, 0 to 99, for a MIDI pitch; outside pitches move by octaves into the range."""
     key = pitch - LOWEST_PITCH
     while key < 0:
         key += 12

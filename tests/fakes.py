@@ -31,7 +31,7 @@ class Parrot:
     def hear(self, player: Frame, own: Frame, place: Place) -> None:
         self.heard.append((player, own, place))
 
-    def answer(self, places: Sequence[Place]) -> Iterator[Frame]:
+    def answer(self, places: Sequence[Place], due: object = None) -> Iterator[Frame]:
         frames = [player for player, _, _ in self.heard][-len(places) :]
         for frame in frames + [REST] * (len(places) - len(frames)):
             onsets = tuple(Onset(o.pitch + 12, o.velocity, o.offset_steps) for o in frame.onsets)
@@ -47,7 +47,7 @@ class Pad(Parrot):
     offset_steps: float = 0.0
     heard: list[tuple[Frame, Frame, Place]] = field(default_factory=list)
 
-    def answer(self, places: Sequence[Place]) -> Iterator[Frame]:
+    def answer(self, places: Sequence[Place], due: object = None) -> Iterator[Frame]:
         for step, _ in enumerate(places):
             if step == len(places) // 2 and self.fail():
                 raise RuntimeError("the strings are broken")

@@ -1,7 +1,8 @@
 """Pieces cut into conversations: who plays which bars, and the network's inputs and targets for it.
 
-Trading gives alternate spans of bars to the player and to jamd; a note belongs to the part in whose span it
-begins and ends with that span at the latest. A duet gives one track to one part and the rest to the other.
+Trading gives alternate spans to the player and to jamd, cut at bar lines, or at the phrases of a solo where
+they are known; a note belongs to the part in whose span it begins and ends with that span at the latest. A duet
+gives one track to one part and the rest to the other. Everything is moved to C, as it will be in playing.
 """
 
 from __future__ import annotations
@@ -13,11 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from jamd.models import features
-from jamd.models.tokens import END, KEYS, OFFSET_BINS, VELOCITY_BINS
+from jamd.models.features import Rolls
+from jamd.models.head import UNKNOWN
+from jamd.models.key import shift_to_c
+from jamd.models.tokens import END, KEYS, LOWEST_PITCH, OFFSET_BINS, VELOCITY_BINS
 from jamd.training.pieces import QuantisedPiece
 
 SPAN_BARS = (1, 2, 2, 3, 4, 4, 4)
 SHARE_OF_DUETS = 0.25
+SHARE_OF_PHRASES = 0.5
+"""Of the trading in solos whose phrases are known: turns are phrases, the rest is cut at bar lines."""
+SHARE_OF_SINGLE_PARTS = 0.2
+"""One track alone, as many a keyboard player plays."""
+SHARE_OF_WRONG_KEYS = 0.15
+"""Moved to a neighbour of C: in playing the key is a guess from what was heard so far."""
+WRONG_KEYS = (-5, -2, 2, 5)
+SHARE_OF_OPEN_ENDS = 0.1
 PLAYER, OWN = 0, 1
 
 Ints = npt.NDArray[np.int64]
@@ -45,59 +57,82 @@ class Batch:
 
 @dataclass(slots=True)
 class Conversation:
-    """One sequence: rolls of both parts (2, T, 88) as `features.roll_of` spells them, and own turns."""
+    """One sequence of T steps: rolls of both parts (2, T, KEYS) as `features.rolls_of` spells them, the place
+    of each step (T,), and own turns as (first step, step after the last)."""
 
-    attacks: features.Bytes
-    holds: features.Bytes
-    offsets: features.Bytes
+    rolls: Rolls
     step_in_bar: Ints
     steps_per_bar: Ints
     turns: list[tuple[int, int]]
-    duet: bool
+    duet: bool = False
+    open_end: bool = False
+
+    @property
+    def steps(self) -> int:
+        return len(self.step_in_bar)
+
+    def left_steps(self) -> Ints:
+        """Steps left of the own turn at each step, that step included; 0 outside turns and where the end is
+        not known."""
+        left = np.zeros(self.steps, np.int64)
+        for start, end in self.turns:
+            left[start:end] = 0 if self.open_end or self.duet else np.arange(end - start, 0, -1)
+        return left
 
 
 def converse(
     piece: QuantisedPiece, first_bar: int, steps: int, rng: np.random.Generator, augment: bool
 ) -> Conversation | None:
-    """A stretch of a piece, from a bar line on, as a conversation; None if it has no own turn."""
+    """A stretch of a piece, from a bar line on, as a conversation; None if it has no own turn or no note."""
     lines = piece.bar_lines
     start = int(lines[first_bar])
     end = min(start + steps, piece.steps)
-    spans = _spans(lines[first_bar:] - start, end - start, rng)
     low, high = np.searchsorted(piece.step, [start, end])
-    step = piece.step[low:high] - start
-    stop = np.minimum(piece.end[low:high], end) - start
     part = piece.part[low:high]
-    key = piece.key[low:high].astype(np.int64)
-    velocity = piece.velocity[low:high].astype(np.float64)
-    offset = piece.offset[low:high].astype(np.float64)
+    voices = np.unique(part)
+    chosen = np.arange(low, high)
+    if augment and len(voices) > 1 and rng.random() < SHARE_OF_SINGLE_PARTS:
+        chosen = chosen[part == rng.choice(voices)]
+    if not len(chosen):
+        return None
+    duet = len(voices) > 1 and rng.random() < SHARE_OF_DUETS
+    step = piece.step[chosen] - start
+    stop = np.minimum(piece.end[chosen], end) - start
+    velocity = piece.velocity[chosen].astype(np.float64)
+    offset = piece.offset[chosen].astype(np.float64)
+    key = piece.key[chosen].astype(np.int64)
+    key += shift_to_c(np.bincount((key + LOWEST_PITCH) % 12, minlength=12))
+    if augment and rng.random() < SHARE_OF_WRONG_KEYS:
+        key += rng.choice(WRONG_KEYS)
+    key = np.where(key < 0, key + 12, np.where(key >= KEYS, key - 12, key))
 
-    duet = len(np.unique(part)) > 1 and rng.random() < SHARE_OF_DUETS
+    phrases = piece.phrase_steps[(piece.phrase_steps > start) & (piece.phrase_steps < end)] - start
+    if len(phrases) > 1 and not duet and rng.random() < SHARE_OF_PHRASES:
+        cuts = np.append(phrases, end - start)
+    else:
+        cuts = _cuts(lines[first_bar:] - start, end - start, rng)
+    spans = list(zip([0, *cuts[:-1].tolist()], cuts.tolist(), strict=True))
     first = int(rng.integers(2))
     if duet:
-        lead = part == part.min()
-        role = np.where(lead, first, 1 - first)
+        role = np.where(piece.part[chosen] == voices[0], first, 1 - first)
         turns = spans
     else:
-        cuts = np.array([span[1] for span in spans])
         which = np.searchsorted(cuts, step, side="right")
         role = (which + first) % 2
         stop = np.minimum(stop, cuts[which])
         turns = [span for i, span in enumerate(spans) if (i + first) % 2 == OWN]
     if not turns:
         return None
-    if augment and len(key):
-        key += rng.integers(max(-5, -key.min()), min(6, KEYS - 1 - key.max()) + 1)
-        if rng.random() < 0.5:
-            velocity = np.clip(velocity * rng.uniform(0.74, 1.22), 1, 127)
-        if rng.random() < 0.5:  # a live player is never on the grid; the answer need not copy that
-            offset = offset + np.where(role == PLAYER, rng.normal(0, 0.1, len(offset)), 0)
+    if augment and rng.random() < 0.5:
+        velocity = np.clip(velocity * rng.uniform(0.74, 1.22), 1, 127)
+    if augment and rng.random() < 0.5:  # a live player is never on the grid; the answer need not copy that
+        offset = offset + np.where(role == PLAYER, rng.normal(0, 0.1, len(offset)), 0)
 
     attacks, holds, offsets = (np.zeros((2, steps, KEYS), np.uint8) for _ in range(3))
     attacks[role, step, key] = velocity.astype(np.int64) * VELOCITY_BINS // 128 + 1
     half = OFFSET_BINS // 2
     eighths = np.clip(np.floor(offset * (OFFSET_BINS - 1) + 0.5), -half, half)
-    offsets[role, step, key] = eighths + half + 1
+    offsets[role, step, key] = eighths + half + 1 if piece.on_grid else 0
     change = np.zeros((2, steps + 1, KEYS), np.int8)
     long = stop > step + 1
     np.add.at(change, (role[long], step[long] + 1, key[long]), 1)
@@ -107,39 +142,50 @@ def converse(
     bars = np.searchsorted(lines, np.arange(start, start + steps), side="right") - 1
     bars = np.minimum(bars, len(lines) - 2)
     in_bar = np.arange(start, start + steps) - lines[bars]
-    return Conversation(attacks, holds, offsets, in_bar, np.diff(lines)[bars], turns, duet)
+    return Conversation(
+        Rolls(attacks, holds, offsets),
+        in_bar,
+        np.diff(lines)[bars],
+        turns,
+        duet,
+        open_end=augment and rng.random() < SHARE_OF_OPEN_ENDS,
+    )
 
 
-def _spans(lines: npt.NDArray[np.int32], steps: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Consecutive spans of whole bars that cover `steps`, the last one cut there."""
-    spans, bar = [], 0
-    while lines[bar] < steps:
-        following = min(bar + int(rng.choice(SPAN_BARS)), len(lines) - 1)
-        spans.append((int(lines[bar]), min(int(lines[following]), steps)))
-        bar = following
-    return spans
+def _cuts(lines: npt.NDArray[np.int32], steps: int, rng: np.random.Generator) -> Ints:
+    """Where consecutive spans of whole bars end that cover `steps`, the last one cut there."""
+    cuts, bar = [0], 0
+    while cuts[-1] < steps:
+        bar = min(bar + int(rng.choice(SPAN_BARS)), len(lines) - 1)
+        cuts.append(min(int(lines[bar]), steps))
+    return np.array(cuts[1:], np.int64)
 
 
 def batch_of(conversations: Sequence[Conversation]) -> Batch:
-    """Conversations of one length as a batch."""
-    attacks, holds, offsets = (
-        np.stack([getattr(c, name) for c in conversations]) for name in ("attacks", "holds", "offsets")
-    )  # (B, 2, T, 88)
-    place = features.place_features(
-        np.stack([c.step_in_bar for c in conversations]), np.stack([c.steps_per_bar for c in conversations])
+    """Conversations as a batch; shorter ones are filled up with silence that is not scored."""
+    steps = max(c.steps for c in conversations)
+    rolls = Rolls(
+        *(
+            np.stack([_filled(getattr(c.rolls, name), steps, 1) for c in conversations])
+            for name in ("attacks", "holds", "offsets")
+        )
+    )  # (B, 2, T, KEYS)
+    step_in_bar, steps_per_bar = (
+        np.stack([_filled(getattr(c, name), steps, 0) for c in conversations])
+        for name in ("step_in_bar", "steps_per_bar")
     )
-    parts = features.part_features(attacks, holds, offsets)
-    counts = features.pitch_classes(attacks).sum(1)
-    for step in range(1, counts.shape[1]):
+    parts = features.part_features(rolls, _carried(features.loudness(rolls.attacks)))
+    counts = features.pitch_classes(rolls.attacks).sum(1)
+    for step in range(1, steps):
         counts[:, step] += features.HISTOGRAM_DECAY * counts[:, step - 1]
+    place = features.place_features(step_in_bar, steps_per_bar)
     histogram = features.histogram_features(counts)
     heard = _later(np.concatenate([parts[:, PLAYER], parts[:, OWN], place, histogram], -1))
-    duet = np.broadcast_to(
-        np.array([c.duet for c in conversations], np.float32)[:, None, None], (*place.shape[:2], 1)
-    )
-    asked = np.concatenate([_later(parts[:, OWN]), place, duet], -1)
+    duet = np.broadcast_to(np.array([c.duet for c in conversations])[:, None], step_in_bar.shape)
+    left = np.stack([_filled(c.left_steps(), steps, 0) for c in conversations])
+    cue = features.cue_features(step_in_bar, steps_per_bar, duet, left)
+    asked = np.concatenate([_later(parts[:, OWN]), cue], -1)
 
-    steps = attacks.shape[2]
     flat = [(b * steps + a, b * steps + z) for b, c in enumerate(conversations) for a, z in c.turns]
     longest = max(z - a for a, z in flat)
     turns = np.array([a for a, _ in flat])[:, None] + np.arange(longest)
@@ -147,15 +193,31 @@ def batch_of(conversations: Sequence[Conversation]) -> Batch:
     turns = np.where(own, turns, turns[:, :1])
     where = turns[own]
 
-    struck, held, late = (x[:, OWN].reshape(-1, KEYS)[where] for x in (attacks, holds, offsets))
+    struck, held, late = (
+        x[:, OWN].reshape(-1, KEYS)[where] for x in (rolls.attacks, rolls.holds, rolls.offsets)
+    )
     present = np.concatenate([((struck > 0) | (held > 0))[:, ::-1], np.ones((len(where), 1), bool)], 1)
     frame, column = np.nonzero(present)  # per frame: keys from the highest down, then END
     key = KEYS - 1 - column
     velocity = np.where(key >= 0, struck[frame, key], 0).astype(np.int64)
     token = np.where(key < 0, END, np.where(velocity > 0, key, KEYS + key))
-    offset = np.where(velocity > 0, late[frame, key].astype(np.int64) - 1, 0)
-    before = _later((attacks[:, OWN] > 0) | (holds[:, OWN] > 0)).reshape(-1, KEYS)[where]
+    offset = np.where(velocity > 0, late[frame, key].astype(np.int64) - 1, UNKNOWN)
+    before = _later((rolls.attacks[:, OWN] > 0) | (rolls.holds[:, OWN] > 0)).reshape(-1, KEYS)[where]
     return Batch(heard, asked, turns, own, frame, token, np.maximum(velocity - 1, 0), offset, before)
+
+
+def _filled(array: npt.NDArray[np.generic], steps: int, axis: int) -> npt.NDArray[np.generic]:
+    """The array with its steps filled up to `steps` with zeros."""
+    missing = [(0, 0)] * array.ndim
+    missing[axis] = (0, steps - array.shape[axis])
+    return np.pad(array, missing) if missing[axis][1] else array
+
+
+def _carried(loudness: features.Bytes) -> features.Bytes:
+    """Loudness by step (..., T) with every 0 replaced by the last one before it that is not."""
+    steps = np.arange(loudness.shape[-1])
+    last = np.maximum.accumulate(np.where(loudness > 0, steps, 0), -1)
+    return np.take_along_axis(loudness, last, -1)
 
 
 def _later(rows: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
@@ -166,19 +228,37 @@ def _later(rows: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
 
 
 class Sampler:
-    """Draws conversations from pieces, longer pieces more often, each from a random bar line."""
+    """Draws conversations from pieces. Long pieces are drawn more often, but by less than their length says:
+    the many short songs shall not drown.
 
-    def __init__(self, pieces: Sequence[QuantisedPiece], steps: int) -> None:
-        self.pieces, self.steps = pieces, steps
-        lengths = np.array([piece.steps for piece in pieces], np.float64)
-        self.chances = lengths / lengths.sum()
+    Each sequence of a training has a number, and the seed and that number alone decide what it is: so a resumed
+    training goes on with what would have come, and several processes share one without talking.
+    """
 
-    def draw(self, count: int, rng: np.random.Generator, augment: bool = True) -> Batch:
-        conversations: list[Conversation] = []
-        while len(conversations) < count:
-            piece = self.pieces[rng.choice(len(self.pieces), p=self.chances)]
+    def __init__(
+        self,
+        pieces: Sequence[QuantisedPiece],
+        steps: int,
+        seed: int,
+        augment: bool = True,
+        emphasis: Sequence[float] | None = None,
+    ) -> None:
+        """`emphasis` is how much more often than others each piece is drawn."""
+        self.pieces, self.steps, self.seed, self.augment = pieces, steps, seed, augment
+        chances = np.array([piece.steps for piece in pieces], np.float64) ** 0.8
+        self.chances = np.cumsum(chances * (1.0 if emphasis is None else np.asarray(emphasis)))
+        self.chances /= self.chances[-1]
+
+    def conversation(self, number: int) -> Conversation:
+        rng = np.random.default_rng((self.seed, number))
+        while True:
+            piece = self.pieces[int(self.chances.searchsorted(rng.random(), side="right"))]
             bar = int(rng.integers(len(piece.bar_lines) - 1))
-            conversation = converse(piece, bar, self.steps, rng, augment)
+            if rng.random() < 0.5:  # where phrases of four bars begin, if the piece has such
+                bar -= bar % 4
+            conversation = converse(piece, bar, self.steps, rng, self.augment)
             if conversation is not None:
-                conversations.append(conversation)
-        return batch_of(conversations)
+                return conversation
+
+    def draw(self, numbers: Sequence[int]) -> Batch:
+        return batch_of([self.conversation(number) for number in numbers])

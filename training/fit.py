@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor, nn
 
 from jamd.models.head import Words
-from jamd.models.seq2seq import Seq2Seq, Settings
-from jamd.training.batches import Batch, Sampler
-from jamd.training.pieces import QuantisedPiece
+from jamd.models.tokens import KEYS
+from jamd.training import group
+from jamd.training.batches import Batch
 
-SEQUENCE_STEPS = 192
-BATCH = 16
-SMALL_BATCH = 8
-"""Used for the first fifth: the start is bound by the number of updates, not by their noise."""
-CHECK_EVERY_UPDATES = 250
-HELD_OUT_SEQUENCES = 96
+CLIP = 1.0
 WARM_UP_UPDATES = 200
 """Or a tenth of all updates, whichever is fewer."""
-CLIP = 1.0
+LOWEST_RATE = 0.02
+"""Of the full learning rate, at the end of its half cosine."""
+SMALL_BATCHES = 0.2
+"""The first fifth of a training uses batches of half the size: the start is bound by the number of updates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What decides the outcome, besides the music."""
+    """What decides the outcome, besides the music and the network."""
 
     epochs: int = 5
     seed: int = 0
+    batch: int = 16
     learning_rate: float = 4e-3
     dropout: float = 0.1
-    settings: Settings = field(default_factory=Settings)
+    weight_decay: float = 0.01
+    average: float = 0.999
+    """The weights that are kept are a running mean over about 1 / (1 - average) updates (Polyak averaging)."""
+    check_updates: int = 250
+    """Updates between two scorings of the held-out music."""
+    touch: bool = True
+    """Whether velocity and offset are learned too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +66,62 @@ class Progress:
     best: bool = False
 
 
-Weights = dict[str, npt.NDArray[np.float32]]
+@dataclass(slots=True)
+class State:
+    """All that a training is made of at one moment: what a checkpoint saves."""
+
+    model: nn.Module
+    averaged: dict[str, Tensor]
+    optimiser: torch.optim.AdamW
+    sequences: int = 0
+    updates: int = 0
+    mean_nats: float = math.nan
+    best_nats: float = math.inf
 
 
-def to_torch(batch: Batch, device: torch.device) -> tuple[torch.Tensor, ...]:
-    """A batch's arrays as tensors on a device, in the order of its fields."""
-    names = ("heard", "asked", "turns", "own", "frame", "token", "velocity", "offset", "sounding")
-    return tuple(torch.from_numpy(np.ascontiguousarray(getattr(batch, n))).to(device) for n in names)
+class Source(Protocol):
+    """Where the music comes from: sequence `number` is the same each time it is asked for."""
+
+    def draw(self, numbers: Sequence[int]) -> Batch: ...
 
 
-def nats(model: Seq2Seq, batch: Batch, device: torch.device) -> tuple[torch.Tensor, ...]:
+Weights = Mapping[str, npt.NDArray[np.float32]]
+
+
+class Diary(Protocol):
+    """What is told of a training as it goes on."""
+
+    def report(self, now: Progress) -> None:
+        """After every update."""
+
+    def keep(self, weights: Weights, scores: Scores, updates: int) -> None:
+        """The weights are the best so far."""
+
+    def epoch(self, number: int, state: State) -> None:
+        """A pass over the music is over."""
+
+
+def begin(model: nn.Module, recipe: Recipe) -> State:
+    """A training before its first update."""
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
+    )
+    return State(model, {name: tensor.clone() for name, tensor in model.state_dict().items()}, optimiser)
+
+
+def nats(model: nn.Module, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Nats of keys, velocities and offsets of a batch, summed."""
-    heard, asked, turns, own, *words = to_torch(batch, device)
-    return model(heard, asked, turns, own, Words(*words))
+    names = ("heard", "asked", "turns", "own", "frame", "token", "velocity", "offset", "sounding")
+    heard, asked, turns, own, *words = (
+        torch.from_numpy(np.ascontiguousarray(getattr(batch, n))).to(device, non_blocking=True) for n in names
+    )
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        found: tuple[Tensor, Tensor, Tensor] = model(heard, asked, turns, own, Words(*words))
+    return found
 
 
 @torch.no_grad()
-def score(model: Seq2Seq, batches: Sequence[Batch], device: torch.device) -> Scores:
+def score(model: nn.Module, batches: Sequence[Batch], device: torch.device) -> Scores:
     """The mean over all frames of the batches, dropout off."""
     model.eval()
     key = velocity = offset = 0.0
@@ -84,73 +130,80 @@ def score(model: Seq2Seq, batches: Sequence[Batch], device: torch.device) -> Sco
         key, velocity, offset = (x + y.item() for x, y in zip((key, velocity, offset), sums, strict=True))
     model.train()
     frames = sum(batch.frames for batch in batches)
-    attacks = max(1, sum(int((batch.token < batch.sounding.shape[1]).sum()) for batch in batches))
+    attacks = max(1, sum(int((batch.token < KEYS).sum()) for batch in batches))
     return Scores((key + velocity + offset) / frames, key / frames, velocity / attacks, offset / attacks)
 
 
 def fit(
-    pieces: Sequence[QuantisedPiece],
-    held_out: Sequence[QuantisedPiece],
+    state: State,
+    source: Source,
+    questions: Sequence[Batch],
+    epoch_sequences: int,
     recipe: Recipe,
     device: torch.device,
-    report: Callable[[Progress], None],
-    keep: Callable[[Weights, Scores, int], None],
-) -> Scores:
-    """Train and return the best scores; `keep` is handed the weights each time they are the best so far.
+    diary: Diary,
+) -> None:
+    """Train on from `state` until the recipe's epochs are over.
 
-    The same pieces, recipe and number of threads give the same weights on a CPU. KeyboardInterrupt ends the
-    training early with the best weights kept; a loss that is not a number ends it with FloatingPointError.
+    `questions` are what the model is scored by; `epoch_sequences` are a pass over the music. The same music,
+    recipe and number of threads give the same weights on a CPU, in one go or resumed. KeyboardInterrupt ends the
+    training; a loss that is not a number ends it with FloatingPointError before it can touch the weights.
     """
-    torch.manual_seed(recipe.seed)
-    rng = np.random.default_rng(recipe.seed)
-    model = Seq2Seq(recipe.settings, recipe.dropout).to(device)
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
-    )
-    teach, check = Sampler(pieces, SEQUENCE_STEPS), Sampler(held_out, SEQUENCE_STEPS)
-    check_rng = np.random.default_rng(0)  # the same questions at every check, and in every training
-    questions = [check.draw(BATCH, check_rng, augment=False) for _ in range(HELD_OUT_SEQUENCES // BATCH)]
-    of_sequences = recipe.epochs * math.ceil(sum(piece.steps for piece in pieces) / SEQUENCE_STEPS)
-    warm_up_updates = min(WARM_UP_UPDATES, max(1, of_sequences // BATCH // 10))
-    sequences = updates = 0
-    mean_nats = math.nan
-    best: Scores | None = None
+    of_sequences = recipe.epochs * epoch_sequences
+    warm_up_updates = min(WARM_UP_UPDATES, max(1, of_sequences // recipe.batch // 10))
+    spread = group.spread(state.model)
+    state.model.train()
 
-    def check_and_keep() -> tuple[Scores, bool]:
-        nonlocal best
-        scores = score(model, questions, device)
-        if better := best is None or scores.nats_per_step < best.nats_per_step:
-            best = scores
-            state = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
-            keep(state, scores, updates)
+    def check() -> tuple[Scores, bool]:
+        own = {name: tensor.clone() for name, tensor in state.model.state_dict().items()}
+        state.model.load_state_dict(state.averaged)
+        scores = score(state.model, questions, device)
+        state.model.load_state_dict(own)
+        better = scores.nats_per_step < state.best_nats
+        if better:
+            state.best_nats = scores.nats_per_step
+            weights = {name: tensor.float().cpu().numpy() for name, tensor in state.averaged.items()}
+            diary.keep(weights, scores, state.updates)
         return scores, better
 
-    try:
-        while sequences < of_sequences:
-            done = sequences / of_sequences
-            batch = teach.draw(SMALL_BATCH if done < 0.2 else BATCH, rng)
-            warm_up = min(1.0, (updates + 1) / warm_up_updates)
-            rate = recipe.learning_rate * warm_up * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            loss = torch.stack(nats(model, batch, device)).sum() / batch.frames
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-            value = loss.item()
-            if not math.isfinite(value):
-                raise FloatingPointError(f"the loss is {value} after {updates} updates")
-            optimiser.step()
-            sequences += SMALL_BATCH if done < 0.2 else BATCH
-            updates += 1
-            mean_nats = value if math.isnan(mean_nats) else 0.98 * mean_nats + 0.02 * value
-            if updates % CHECK_EVERY_UPDATES == 0 and sequences < of_sequences:
-                report(Progress(sequences, of_sequences, updates, mean_nats, *check_and_keep()))
-            else:
-                report(Progress(sequences, of_sequences, updates, mean_nats))
-    except KeyboardInterrupt:
-        if best is not None:
-            return best
-    report(Progress(sequences, of_sequences, updates, mean_nats, *check_and_keep()))
-    assert best is not None
-    return best
+    while state.sequences < of_sequences:
+        done = state.sequences / of_sequences
+        size = max(1, recipe.batch // 2 if done < SMALL_BATCHES else recipe.batch)
+        numbers = range(state.sequences, state.sequences + size)
+        batch = source.draw(group.share(numbers))
+        # Dropout must not depend on what came before, or a resumed training would go another way.
+        torch.manual_seed(recipe.seed * 1_000_003 + state.updates * group.size() + group.rank())
+        sums = nats(spread, batch, device)
+        frames, own_nats = group.total(float(batch.frames), float(sum(x.item() for x in sums)))
+        value = own_nats / frames
+        if not math.isfinite(value):
+            raise FloatingPointError(f"the loss is {value} after {state.updates} updates")
+        wanted = sum(sums) if recipe.touch else sums[0]
+        state.optimiser.zero_grad(set_to_none=True)
+        (wanted * group.size() / frames).backward()  # type: ignore[union-attr, no-untyped-call]
+        nn.utils.clip_grad_norm_(state.model.parameters(), CLIP)
+        warm_up = min(1.0, (state.updates + 1) / warm_up_updates)
+        falling = LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * done))
+        for parameters in state.optimiser.param_groups:
+            parameters["lr"] = recipe.learning_rate * warm_up * falling
+        state.optimiser.step()
+        average(state, recipe.average)
+
+        epoch = state.sequences // epoch_sequences
+        state.sequences += size
+        state.updates += 1
+        seen = state.mean_nats
+        state.mean_nats = value if math.isnan(seen) else 0.98 * seen + 0.02 * value
+        last = state.sequences >= of_sequences
+        scored = check() if last or state.updates % recipe.check_updates == 0 else ()
+        diary.report(Progress(state.sequences, of_sequences, state.updates, state.mean_nats, *scored))
+        if state.sequences // epoch_sequences > epoch or last:
+            diary.epoch(epoch + 1, state)
+
+
+@torch.no_grad()
+def average(state: State, decay: float) -> None:
+    """Move the averaged weights towards the new ones; faster at first, when the old ones are still noise."""
+    share = 1 - min(decay, (1 + state.updates) / (10 + state.updates))
+    new: dict[str, Any] = state.model.state_dict()
+    torch._foreach_lerp_(list(state.averaged.values()), [new[name] for name in state.averaged], share)

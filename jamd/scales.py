@@ -1,0 +1,56 @@
+"""Scales by name, as sets of pitch classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from jamd.errors import UsageError
+
+PitchClasses = frozenset[int]
+
+LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+ACCIDENTALS = {"": 0, "#": 1, "b": -1}
+SCALES = {
+    "major": (0, 2, 4, 5, 7, 9, 11),
+    "minor": (0, 2, 3, 5, 7, 8, 10),
+    "harmonic-minor": (0, 2, 3, 5, 7, 8, 11),
+    "melodic-minor": (0, 2, 3, 5, 7, 9, 11),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "phrygian": (0, 1, 3, 5, 7, 8, 10),
+    "lydian": (0, 2, 4, 6, 7, 9, 11),
+    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+    "locrian": (0, 1, 3, 5, 6, 8, 10),
+    "pentatonic": (0, 2, 4, 7, 9),
+    "minor-pentatonic": (0, 3, 5, 7, 10),
+    "blues": (0, 3, 5, 6, 7, 10),
+    "whole-tone": (0, 2, 4, 6, 8, 10),
+    "diminished": (0, 2, 3, 5, 6, 8, 9, 11),
+}
+OFTEN = 0.06
+"""A pitch class that takes this share of the notes belongs to the scale, whatever the key signature says."""
+
+
+def tonic_of(name: str) -> int:
+    """The pitch class of a note's name: C, F#, Bb. Raises UsageError."""
+    letter, accidental = name[:1].upper(), name[1:]
+    if letter not in LETTERS or accidental not in ACCIDENTALS:
+        raise UsageError(f"{name!r} is no key; name its tonic like C, F# or Bb, or say auto")
+    return (LETTERS[letter] + ACCIDENTALS[accidental]) % 12
+
+
+def scale_of(tonic: str, scale: str) -> PitchClasses:
+    """The pitch classes of a scale, both by name. Raises UsageError."""
+    return frozenset((tonic_of(tonic) + step) % 12 for step in SCALES[scale])
+
+
+def scale_heard(counts: npt.ArrayLike) -> PitchClasses:
+    """The scale that music with these pitch-class counts (12,) is in: that of the key signature which holds most
+    of its notes, and what else is played often."""
+    heard = np.asarray(counts, np.float64)
+    if heard.sum() == 0:
+        return frozenset(range(12))
+    major = np.array(SCALES["major"])
+    signature = max(range(12), key=lambda tonic: heard[(major + tonic) % 12].sum())
+    often = np.flatnonzero(heard / heard.sum() >= OFTEN)
+    return frozenset(((major + signature) % 12).tolist()) | frozenset(often.tolist())

@@ -1,0 +1,108 @@
+"""`wavenet` stepped frame by frame in numpy: each layer keeps what it will look back at, nothing is computed
+twice (after "Fast WaveNet", Le Paine et al. 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from jamd.models import features
+from jamd.models.bundle import Weights
+from jamd.models.features import Cue, Ear, Place
+from jamd.models.head_numpy import Head, NumpySpelling
+from jamd.models.seq2seq_numpy import sigmoid, sparse
+from jamd.note import Frame
+
+Floats = npt.NDArray[np.float32]
+WIDTH = 3
+
+
+class Layer:
+    """The weights of `wavenet.Layer`, (in, out)."""
+
+    def __init__(self, weights: Weights, number: int) -> None:
+        def linear(name: str) -> tuple[Floats, Floats]:
+            name = f"layers.{number}.{name}"
+            return np.ascontiguousarray(weights[f"{name}.weight"].T), weights[f"{name}.bias"]
+
+        self.dilation = 2**number
+        self.gated, self.gated_bias = linear("gated")
+        self.onward, self.onward_bias = linear("onward")
+        self.skip, self.skip_bias = linear("skip")
+
+
+class NumpyWaveNet:
+    """The mind of a `wavenet` bundle on a CPU. The arguments after `weights` are `wavenet.Settings`."""
+
+    def __init__(self, weights: Weights, channels: int, skip: int, layers: int, head_hidden: int) -> None:
+        self.entry, self.entry_bias = np.ascontiguousarray(weights["entry.weight"].T), weights["entry.bias"]
+        self.layers = [Layer(weights, number) for number in range(layers)]
+        self.output, self.output_bias = np.ascontiguousarray(weights["output.weight"].T), weights["output.bias"]
+        self.cue = np.ascontiguousarray(weights["cue.weight"].T)
+        self.head = Head(weights)
+        self.channels = channels
+        if weights["head.state.weight"].shape != (head_hidden, skip):
+            raise ValueError("the weights do not fit the settings")
+
+    def start(self) -> NumpyWaveNetThought:
+        return NumpyWaveNetThought(self)
+
+
+class NumpyWaveNetThought:
+    """For each layer its inputs of the last two dilations' steps, (courses, 2 * dilation, C), as a ring in which
+    `_step` modulo its length is the oldest and the next to be written."""
+
+    def __init__(self, mind: NumpyWaveNet) -> None:
+        self._mind = mind
+        self._ear = Ear()
+        self._queues = [
+            np.zeros((1, (WIDTH - 1) * layer.dilation, mind.channels), np.float32) for layer in mind.layers
+        ]
+        self._step = 0
+        # The network was trained from silence: its first input is empty.
+        self._skips = self._take_in(np.zeros((1, features.ENCODER_INPUT), np.float32))
+
+    @property
+    def courses(self) -> int:
+        return len(self._skips)
+
+    def hear(self, players: Sequence[Frame], owns: Sequence[Frame], places: Sequence[Place]) -> None:
+        heard, _ = self._ear.hear(players, owns, places)
+        self._skips = self._take_in(heard)
+
+    def _take_in(self, heard: Floats) -> Floats:
+        """The sum of the skips, (courses, S), after one more input."""
+        mind = self._mind
+        x = sparse(heard, mind.entry) + mind.entry_bias
+        skips = np.float32(0)
+        for layer, queue in zip(mind.layers, self._queues, strict=True):
+            oldest = self._step % queue.shape[1]
+            taps = np.concatenate([x, queue[:, oldest - layer.dilation], queue[:, oldest]], -1)
+            queue[:, oldest] = x
+            signal, gate = np.split(taps @ layer.gated + layer.gated_bias, 2, -1)
+            y = np.tanh(signal) * sigmoid(gate)
+            x = x + y @ layer.onward + layer.onward_bias
+            skips = y @ layer.skip + layer.skip_bias + skips
+        self._step += 1
+        return np.asarray(skips)
+
+    def begin(self) -> None:
+        """A turn needs no preparation: the cue says where it ends."""
+
+    def spell(self, befores: Sequence[Frame], cues: Sequence[Cue]) -> NumpySpelling:
+        mind = self._mind
+        asked, sounding = self._ear.ask(befores, cues)
+        skips = np.maximum(self._skips, 0) @ mind.output + mind.output_bias
+        z = np.maximum(skips + sparse(asked[:, features.PART :], mind.cue), 0)
+        return NumpySpelling(mind.head, z, sounding)
+
+    def fork(self, chosen: Sequence[int]) -> NumpyWaveNetThought:
+        which = list(chosen)
+        other = object.__new__(NumpyWaveNetThought)
+        other._mind, other._step = self._mind, self._step
+        other._ear = self._ear.fork(which)
+        other._queues = [queue[which] for queue in self._queues]
+        other._skips = self._skips[which]
+        return other
