@@ -18,6 +18,7 @@ COMMANDS = {
     "jam": "Hear jamd play with a built-in player, nothing plugged in",
     "render": "Answer a MIDI file with a MIDI file",
     "train": "Learn from recordings: MIDI files or folders of them",
+    "evaluate": "Score models side by side, with the floor beside them",
     "models": "List the models that are bundled, and show their cards",
     "ports": "List the MIDI inputs and outputs of this machine",
     "panic": "Silence an output now",

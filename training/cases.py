@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from jamd.midifile import Part, Piece
-from jamd.models.tokens import LOWEST_PITCH
-from jamd.note import STEPS_PER_BEAT, Note
+from jamd.improviser import Improviser
+from jamd.midifile import Part, Piece, notes_of
+from jamd.models.features import Cue, Place
+from jamd.models.likelihood import Talk
+from jamd.models.tokens import LOWEST_PITCH, PIANO, key_of
+from jamd.note import REST, STEPS_PER_BEAT, Frame, Note, frames_of
+from jamd.rendering import render
 from jamd.training.measures import Passage, passage_of
 from jamd.training.pieces import QuantisedPiece
 from jamd.transport import DEFAULT_TEMPO, LONGEST_BAR_STEPS, Metre
+from jamd.voice import Voice
 
 BARS = 4
 """The length of a call, and of its answer."""
@@ -95,6 +101,9 @@ def _fits(piece: QuantisedPiece, bar: int) -> bool:
     call, answer = (((low <= piece.step) & (piece.step < high)) for low, high in pairwise(lines[::BARS]))
     if call.sum() < FEWEST_NOTES or answer.sum() < FEWEST_NOTES:
         return False
+    keys = piece.key[(lines[0] <= piece.step) & (piece.step < lines[-1])]
+    if keys.min() < key_of(PIANO.start) or keys.max() > key_of(PIANO.stop - 1):
+        return False  # jamd answers with the keys of a piano alone: what lies beyond has no likelihood
     # a call that begins or ends with a bar of rest is a shorter call to whoever hears it
     return bool(piece.step[call].min() < lines[1] and piece.end[call].max() > lines[BARS - 1])
 
@@ -130,6 +139,42 @@ def _notes(piece: QuantisedPiece, first_step: int, end_step: int, whose: Bools) 
         )
         for i in np.flatnonzero((piece.step >= first_step) & (piece.step < end_step) & whose)
     )
+
+
+def trading(case: Case, answer: Notes) -> Talk:
+    """The player's call and an answer of jamd's."""
+    rest = [REST] * case.steps
+    cues = [Cue(_place(case, step)) for step in range(case.steps)]
+    cues += [Cue(_place(case, step), left_steps=case.steps - step) for step in range(case.steps)]
+    call, own = _frames(case.call, case.steps), _frames(answer, case.steps)
+    return Talk(call + rest, rest + own, cues, [(case.steps, 2 * case.steps)])
+
+
+def duet(case: Case) -> Talk:
+    """The player's lead track and jamd's rest, at once."""
+    steps = 2 * case.steps
+    cues = [Cue(_place(case, step), duet=True) for step in range(steps)]
+    return Talk(_frames(case.lead, steps), _frames(case.rest, steps), cues, [(0, steps)])
+
+
+def _place(case: Case, step: int) -> Place:
+    return Place(step % case.steps_per_bar, case.steps_per_bar)
+
+
+def _frames(notes: Notes, steps: int) -> list[Frame]:
+    return [*frames_of(notes), *[REST] * steps][:steps]
+
+
+def answered(
+    case: Case, improvisers: Callable[[], Improviser], voice: Callable[[], Voice]
+) -> tuple[Passage, float]:
+    """The answer to a case as `jamd render --answer-bars 4` gives it, and the milliseconds that a step of the
+    rendering took, call and answer together."""
+    started = time.perf_counter()
+    rendered = render(case.call_piece, BARS, improvisers, voice())
+    milliseconds = 1000 * (time.perf_counter() - started) / (2 * case.steps)
+    notes = notes_of(rendered.own, 2 * case.steps / STEPS_PER_BEAT)
+    return passage_of(notes, case.steps, first_step=case.steps), milliseconds
 
 
 def foils(cases: Sequence[Case]) -> list[int | None]:

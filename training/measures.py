@@ -6,7 +6,7 @@ in `judge`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,20 +74,20 @@ def cardinality_f1(answer: Passage, truth: Passage, beats: int) -> float:
     return 2 * recall * precision / (recall + precision) if laid else 0.0
 
 
-def pitch_class_shares(passage: Passage) -> Floats:
-    """The share of the notes that fall on each pitch class, (12,), C first; zeros without notes."""
-    counts = np.bincount(passage.pitch % 12, minlength=12).astype(np.float64)
+def pitch_class_shares(pitch: Ints) -> Floats:
+    """The share of pitches that fall on each pitch class, (12,), C first; zeros without pitches."""
+    counts = np.bincount(pitch % 12, minlength=12).astype(np.float64)
     return counts / max(1.0, counts.sum())
 
 
 def pitch_class_overlap(one: Passage, other: Passage) -> float:
     """The sum of the smaller shares, pitch class by pitch class: 0 to 1."""
-    return float(np.minimum(pitch_class_shares(one), pitch_class_shares(other)).sum())
+    return float(np.minimum(pitch_class_shares(one.pitch), pitch_class_shares(other.pitch)).sum())
 
 
 def scale_consistency(passage: Passage) -> float:
     """The largest share of the notes that one of the 24 scales holds (muspy). NaN without notes."""
-    return float((SCALES @ pitch_class_shares(passage)).max()) if passage.notes else float("nan")
+    return float((SCALES @ pitch_class_shares(passage.pitch)).max()) if passage.notes else float("nan")
 
 
 def groove_consistency(passage: Passage, steps_per_bar: int) -> float:
@@ -113,11 +113,11 @@ def inter_onsets(passage: Passage) -> Ints:
     return steps[1:] - steps[:-1]
 
 
-def coupling(answers: list[Passage], calls: list[Passage]) -> Floats:
+def coupling(answers: Sequence[Passage], calls: Sequence[Passage]) -> Floats:
     """How much more each answer shares its pitch classes with its own call than, in the mean, with the calls
     of the others, (cases,). NaN for a single case."""
-    heard = np.stack([pitch_class_shares(call) for call in calls])
-    shared = np.stack([np.minimum(pitch_class_shares(answer), heard).sum(1) for answer in answers])
+    heard = np.stack([pitch_class_shares(call.pitch) for call in calls])
+    shared = np.stack([np.minimum(pitch_class_shares(answer.pitch), heard).sum(1) for answer in answers])
     own, others = np.diagonal(shared), len(calls) - 1
     return own - (shared.sum(1) - own) / others if others else np.full(1, np.nan)
 

@@ -1,0 +1,130 @@
+"""`jamd evaluate`: scores side by side, with the floor and the real music beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jamd.playing import Playing, models_folder, playing_options
+
+if TYPE_CHECKING:
+    from jamd.improviser import Improviser
+    from jamd.training.evaluation import Model
+
+FLOOR = "markov"
+
+
+@click.command()
+@click.argument("models", metavar="[MODEL]...", nargs=-1)
+@click.option(
+    "--data",
+    "paths",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder of MIDI files, or a benchmark file (.npz); folders may be several.",
+)
+@click.option("--cases", "most", default=150, type=click.IntRange(1, 100_000), help="Calls at most.")
+@click.option(
+    "--training",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder of what the models learned from: answers are searched for copies of it.",
+)
+@click.option("--split", default="valid", help="The split of a benchmark file: train, valid or test.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the main scores as a PNG.")
+@playing_options
+def command(
+    models: tuple[str, ...],
+    paths: tuple[Path, ...],
+    most: int,
+    training: tuple[Path, ...],
+    split: str,
+    as_json: bool,
+    plot: Path | None,
+    playing: Playing,
+) -> None:
+    """Score models side by side, with the floor beside them.
+
+    Each MODEL (without any, --model) answers four-bar calls from the music in --data, of which the real
+    answers are known; with a benchmark file, it is scored in nats per frame. Of a folder that holds a folder
+    `valid`, the pieces in that alone are used. The same seed gives the same scores.
+    """
+    import json
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from jamd.errors import BundleError, UsageError
+    from jamd.files import check_writable
+    from jamd.plot import check_suffix
+    from jamd.training import charts, evaluation, framewise, judge
+
+    if plot is not None:
+        check_suffix(plot)
+        check_writable(plot)
+    benchmark = next((path for path in paths if path.suffix == ".npz"), None)
+    if benchmark is not None and len(paths) > 1:
+        raise UsageError(f"{benchmark} is a benchmark file: give it alone")
+    playing = replace(playing, seed=playing.seed or 0)
+    stderr = Console(stderr=True)
+
+    def say(line: str) -> None:
+        stderr.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    def improvisers(name: str) -> Callable[[], Improviser]:
+        return replace(playing, model=name).improvisers()
+
+    asked = [_model(name, playing) for name in dict.fromkeys(models or (playing.model,))]
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr) as progress:
+        if benchmark is not None:
+            rolls = framewise.read_split(benchmark, split)
+            floors = evaluation.benchmark_floors(benchmark, split, asked, say)
+            rows = evaluation.benchmark_rows([*asked, *floors], rolls, progress)
+            of: dict[str, object] = {"split": split, "pieces": len(rolls), "frames": sum(map(len, rolls))}
+            title = f"{benchmark.name}, {split}: {len(rolls)} pieces"
+        else:
+            try:
+                floors = [] if FLOOR in (model.name for model in asked) else [_model(FLOOR, playing, "floor")]
+            except BundleError as error:
+                floors = []
+                say(f"no row for the floor: {error}")
+            cases = evaluation.cases_in(evaluation.read(paths, progress, say), most)
+            index = evaluation.read_index(training, progress, say) if training else None
+            rows = evaluation.rows_of([*asked, *floors], improvisers, cases, index, playing.voice, progress)
+            of = {"cases": len(cases), "seed": playing.seed}
+            title = f"{', '.join(map(str, paths))}: {len(cases)} calls"
+    if as_json:
+        account = {"data": [str(path) for path in paths], **of, "rows": [row.as_dict() for row in rows]}
+        click.echo(json.dumps(account, indent=2, allow_nan=False))
+    else:
+        console = Console()
+        if not console.is_terminal:  # in a file or a pipe, nothing need be broken
+            console.width = max(console.width, 140)
+        for table in judge.tables(rows):
+            console.print(table)
+    if plot is not None:
+        charts.draw(plot, rows, title)
+
+
+def _model(name: str, playing: Playing, kind: str = "model") -> Model:
+    """A model to be judged. Raises BundleError."""
+    from jamd.models import bundle
+    from jamd.models.mind import open_mind
+    from jamd.training.evaluation import Model
+
+    read = bundle.read(bundle.find(name, models_folder()))
+    remembering = open_mind(read, playing.device) if "memory" in read.header else None
+    return Model(
+        name,
+        kind,
+        open_mind(read, playing.device, echo=0.0),
+        remembering,
+        read.header.get("memory"),
+    )

@@ -1,0 +1,190 @@
+"""Models evaluated on the calls of a folder or on a benchmark file: from music to rows of figures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+
+from jamd.errors import JamdError
+from jamd.improviser import Improviser
+from jamd.models.bundle import Bundle
+from jamd.models.likelihood import Nats, nats
+from jamd.models.mind import Mind, open_mind
+from jamd.training import beats, cache, copying, framewise, judge, pieces
+from jamd.training.cases import Case, answered, cases_of, duet, foils, trading, whole
+from jamd.training.judge import Figure, Row, Tally
+from jamd.training.measures import Passage
+from jamd.training.pieces import QuantisedPiece, Skipped
+from jamd.voice import Voice
+
+Say = Callable[[str], None]
+"""Tells the user of something, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What is judged: a mind by the name it was asked for, without and with the session memory."""
+
+    name: str
+    kind: str
+    network: Mind
+    remembering: Mind | None = None
+    memory: Any = None
+    """The fitted weights of the session memory, as its bundle has them."""
+
+
+def read(paths: Sequence[Path], progress: Progress, say: Say) -> list[QuantisedPiece]:
+    """The pieces in files and folders: those of a folder named `valid` alone, where there is one."""
+    files = pieces.find_files(paths)
+    held_out = [file for file in files if not pieces.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
+    return _read(held_out or files, paths, progress, say)
+
+
+def read_index(paths: Sequence[Path], progress: Progress, say: Say) -> copying.Index:
+    """An index of the pieces in files and folders, those in folders named `valid` left out."""
+    files = [file for file in pieces.find_files(paths) if pieces.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
+    return copying.index_of(whole(piece) for piece in _read(files, paths, progress, say))
+
+
+def _read(files: Sequence[Path], paths: Sequence[Path], progress: Progress, say: Say) -> list[QuantisedPiece]:
+    known: list[QuantisedPiece] = []
+    skipped: list[Skipped] = []
+    reading = pieces.read_all(files, os.cpu_count() or 1, beats.find(paths), cache.default_folder())
+    for piece in progress.track(reading, total=len(files), description="reading"):
+        if isinstance(piece, Skipped):
+            skipped.append(piece)
+            say(f"skipped: {piece.reason}")
+        else:
+            known.append(piece)
+    if len(skipped) > 1:
+        say(pieces.tally(skipped))
+    if not known:
+        raise JamdError(f"no MIDI file with notes in {', '.join(map(str, paths))}")
+    return known
+
+
+def cases_in(known: Sequence[QuantisedPiece], most: int) -> list[Case]:
+    """The cases of pieces. Raises JamdError when there are none."""
+    cases = cases_of(known, most)
+    if not cases:
+        raise JamdError(
+            f"none of the {len(known)} pieces has eight bars of one length with six notes in each half"
+        )
+    return cases
+
+
+def rows_of(
+    models: Sequence[Model],
+    improvisers: Callable[[str], Callable[[], Improviser]],
+    cases: Sequence[Case],
+    index: copying.Index | None,
+    voice: Callable[[], Voice],
+    progress: Progress,
+) -> list[Row]:
+    """A row for each model, then for orientation the call again, another piece's answer, and the real one.
+
+    `improvisers` gives a model's maker of improvisers by the model's name.
+    """
+    rows = []
+    for model in models:
+        make = improvisers(model.name)
+        tasks = progress.track(cases, description=f"{model.name}: answers")
+        answers = [answered(case, make, voice) for case in tasks]
+        figures = judge.judged([answer for answer, _ in answers], cases, index)
+        figures |= likelihoods(model, cases, progress)
+        figures["milliseconds_per_step"] = Figure(float(np.median([ms for _, ms in answers])))
+        rows.append(Row(model.name, model.kind, figures))
+
+    def reference(name: str, passages: Sequence[Passage], those: Sequence[Case]) -> Row:
+        return Row(name, "reference", judge.judged(passages, those, index))
+
+    rows.append(reference(judge.COPY, [case.called for case in cases], cases))
+    pairs = [(case, cases[j]) for case, j in zip(cases, foils(cases), strict=True) if j is not None]
+    if pairs:
+        rows.append(reference(judge.FOIL, [foil.truth for _, foil in pairs], [case for case, _ in pairs]))
+    rows.append(reference(judge.REAL, [case.truth for case in cases], cases))
+    return rows
+
+
+def likelihoods(model: Model, cases: Sequence[Case], progress: Progress) -> dict[str, Figure]:
+    """What the real answers and the real duets cost, and how often an answer costs less than its foil."""
+    figures: dict[str, Figure] = {}
+    duets = [duet(case) for case in cases if case.lead]
+    for mind, suffix in ((model.network, ""), (model.remembering, "_memory")):
+        if mind is None:
+            continue
+        doing = f"{model.name}: nats" + (", memory" if suffix else "")
+        real = [
+            nats(mind, trading(case, case.answer))
+            for case in progress.track(cases, description=f"{doing}, answers")
+        ]
+        figures |= _costs(f"nats_answer{suffix}", real)
+        if duets:
+            both = [nats(mind, played) for played in progress.track(duets, description=f"{doing}, duets")]
+            figures |= _costs(f"nats_duet{suffix}", both)
+    mind = model.remembering or model.network
+    beaten = []
+    for case, own, foil in zip(
+        cases, real, progress.track(foils(cases), description=f"{model.name}: foils"), strict=True
+    ):
+        if foil is not None:
+            false = nats(mind, trading(case, cases[foil].answer))
+            beaten.append(float(own.keys / own.attacks < false.keys / false.attacks))
+    return figures | {"true_over_foil": judge.figure(Tally.mean(beaten))}
+
+
+def _costs(name: str, costs: Sequence[Nats]) -> dict[str, Figure]:
+    """Nats of keys a step, and of velocity and offset an attack."""
+
+    def per(what: str, unit: str) -> Figure:
+        parts, wholes = (np.array([getattr(cost, n) for cost in costs], np.float64) for n in (what, unit))
+        return judge.figure(Tally(parts, wholes))
+
+    return {
+        name: per("keys", "steps"),
+        f"{name}_velocity_per_attack": per("velocity", "attacks"),
+        f"{name}_offset_per_attack": per("offset", "attacks"),
+    }
+
+
+def benchmark_floors(path: Path, split: str, models: Sequence[Model], say: Say) -> list[Model]:
+    """What a network should be better than on a benchmark: a Markov chain that learned the `train` split, or,
+    where that cannot be had or is what is scored, a mind that knows nothing but what it remembers.
+
+    The memory's weights are those of the first model that has some; the floors have none fitted for them.
+    """
+    memory = next((model.memory for model in models if model.memory), None)
+    fair = split != "train" and "train" in framewise.splits(path)
+    if not fair and memory is None:
+        say(f"no row for the floor: nothing to learn from in {path}, and no model with a session memory")
+        return []
+    tables = framewise.markov_of(framewise.read_split(path, "train") if fair else [])
+    alone = Bundle(path, {"arch": "markov", "settings": {}}, tables)
+    network, remembering = open_mind(alone), None
+    if memory is not None:
+        remembering = open_mind(Bundle(path, {**alone.header, "memory": memory}, tables))
+    name = "markov, from the train split" if fair else "memory alone, nothing learned"
+    return [Model(name, "floor", network, remembering)]
+
+
+def benchmark_rows(models: Sequence[Model], rolls: Sequence[framewise.Roll], progress: Progress) -> list[Row]:
+    """A row of nats per frame for each model, without the memory and with it."""
+    rows = []
+    for model in models:
+        figures = {}
+        for mind, suffix in ((model.network, ""), (model.remembering, "_memory")):
+            if mind is None:
+                continue
+            task = progress.add_task(f"{model.name}{', memory' * bool(suffix)}", total=sum(map(len, rolls)))
+            scored = framewise.score(mind, rolls, partial(progress.advance, task))
+            figures[f"nats_per_frame{suffix}"] = Figure(scored.all_frames)
+            figures[f"nats_per_frame_first_out{suffix}"] = Figure(scored.first_left_out)
+        rows.append(Row(model.name, model.kind, figures))
+    return rows
