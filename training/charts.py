@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from jamd.files import write_whole
 from jamd.models.bundle import SUFFIX
 from jamd.plot import FAINT, INK, PAPER
-from jamd.training.judge import REAL, TABLES, Row
+from jamd.training.judge import REAL, Row
+from jamd.training.tables import TABLES
 from jamd.view import OWN_COLOUR
 
 MAIN = (

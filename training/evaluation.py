@@ -40,24 +40,35 @@ class Model:
     """The fitted weights of the session memory, as its bundle has them."""
 
 
-def read(paths: Sequence[Path], progress: Progress, say: Say) -> list[QuantisedPiece]:
-    """The pieces in files and folders: those of a folder named `valid` alone, where there is one."""
+def read(
+    paths: Sequence[Path], beats_in: Sequence[Path], progress: Progress, say: Say
+) -> list[QuantisedPiece]:
+    """The pieces in files and folders: those of a folder named `valid` alone, where there is one.
+
+    Beat tracks are looked for in `beats_in`. What cannot be used is said and left out; raises JamdError when
+    nothing is left.
+    """
     files = pieces.find_files(paths)
     held_out = [file for file in files if not pieces.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
-    return _read(held_out or files, paths, progress, say)
+    return _read(held_out or files, paths, beats_in, progress, say)
 
 
-def read_index(paths: Sequence[Path], progress: Progress, say: Say) -> copying.Index:
-    """An index of the pieces in files and folders, those in folders named `valid` left out."""
+def read_index(
+    paths: Sequence[Path], beats_in: Sequence[Path], progress: Progress, say: Say
+) -> copying.Index:
+    """An index of the pieces in files and folders; those in folders named `valid` are left out."""
     files = [file for file in pieces.find_files(paths) if pieces.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
-    return copying.index_of(whole(piece) for piece in _read(files, paths, progress, say))
+    return copying.index_of(whole(piece) for piece in _read(files, paths, beats_in, progress, say))
 
 
-def _read(files: Sequence[Path], paths: Sequence[Path], progress: Progress, say: Say) -> list[QuantisedPiece]:
+def _read(
+    files: Sequence[Path], paths: Sequence[Path], beats_in: Sequence[Path], progress: Progress, say: Say
+) -> list[QuantisedPiece]:
+    where = ", ".join(map(str, paths))
     known: list[QuantisedPiece] = []
     skipped: list[Skipped] = []
-    reading = pieces.read_all(files, os.cpu_count() or 1, beats.find(paths), cache.default_folder())
-    for piece in progress.track(reading, total=len(files), description="reading"):
+    reading = pieces.read_all(files, os.cpu_count() or 1, beats.find(beats_in), cache.default_folder())
+    for piece in progress.track(reading, total=len(files), description=f"reading {where}"):
         if isinstance(piece, Skipped):
             skipped.append(piece)
             say(f"skipped: {piece.reason}")
@@ -66,7 +77,7 @@ def _read(files: Sequence[Path], paths: Sequence[Path], progress: Progress, say:
     if len(skipped) > 1:
         say(pieces.tally(skipped))
     if not known:
-        raise JamdError(f"no MIDI file with notes in {', '.join(map(str, paths))}")
+        raise JamdError(f"no MIDI file with notes in {where}")
     return known
 
 

@@ -63,7 +63,8 @@ def command(
     from jamd.errors import BundleError, UsageError
     from jamd.files import check_writable
     from jamd.plot import check_suffix
-    from jamd.training import charts, evaluation, framewise, judge
+    from jamd.training import charts, evaluation, framewise
+    from jamd.training.tables import tables
 
     if plot is not None:
         check_suffix(plot)
@@ -95,8 +96,9 @@ def command(
             except BundleError as error:
                 floors = []
                 say(f"no row for the floor: {error}")
-            cases = evaluation.cases_in(evaluation.read(paths, progress, say), most)
-            index = evaluation.read_index(training, progress, say) if training else None
+            places = [*paths, *training]
+            cases = evaluation.cases_in(evaluation.read(paths, places, progress, say), most)
+            index = evaluation.read_index(training, places, progress, say) if training else None
             rows = evaluation.rows_of([*asked, *floors], improvisers, cases, index, playing.voice, progress)
             of = {"cases": len(cases), "seed": playing.seed}
             title = f"{', '.join(map(str, paths))}: {len(cases)} calls"
@@ -107,7 +109,7 @@ def command(
         console = Console()
         if not console.is_terminal:  # in a file or a pipe, nothing need be broken
             console.width = max(console.width, 140)
-        for table in judge.tables(rows):
+        for table in tables(rows):
             console.print(table)
     if plot is not None:
         charts.draw(plot, rows, title)
