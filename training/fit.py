@@ -121,8 +121,8 @@ def nats(model: nn.Module, batch: Batch, device: torch.device) -> tuple[Tensor, 
 
 
 @torch.no_grad()
-def score(model: nn.Module, batches: Sequence[Batch], device: torch.device) -> Scores:
-    """The mean over all frames of the batches, dropout off."""
+def score(model: nn.Module, batches: Sequence[Batch], device: torch.device, touch: bool = True) -> Scores:
+    """The mean over all frames of the batches, dropout off; without `touch`, of the keys alone."""
     model.eval()
     key = velocity = offset = 0.0
     for batch in batches:
@@ -131,7 +131,8 @@ def score(model: nn.Module, batches: Sequence[Batch], device: torch.device) -> S
     model.train()
     frames = sum(batch.frames for batch in batches)
     attacks = max(1, sum(int((batch.token < KEYS).sum()) for batch in batches))
-    return Scores((key + velocity + offset) / frames, key / frames, velocity / attacks, offset / attacks)
+    both = velocity + offset if touch else 0.0
+    return Scores((key + both) / frames, key / frames, velocity / attacks, offset / attacks)
 
 
 def fit(
@@ -157,7 +158,7 @@ def fit(
     def check() -> tuple[Scores, bool]:
         own = {name: tensor.clone() for name, tensor in state.model.state_dict().items()}
         state.model.load_state_dict(state.averaged)
-        scores = score(state.model, questions, device)
+        scores = score(state.model, questions, device, recipe.touch)
         state.model.load_state_dict(own)
         better = scores.nats_per_step < state.best_nats
         if better:
@@ -173,14 +174,14 @@ def fit(
         batch = source.draw(group.share(numbers))
         # Dropout must not depend on what came before, or a resumed training would go another way.
         torch.manual_seed(recipe.seed * 1_000_003 + state.updates * group.size() + group.rank())
-        sums = nats(spread, batch, device)
-        frames, own_nats = group.total(float(batch.frames), float(sum(x.item() for x in sums)))
+        key_nats, *touch_nats = nats(spread, batch, device)
+        loss = key_nats + sum(touch_nats) if recipe.touch else key_nats
+        frames, own_nats = group.total(float(batch.frames), loss.item())
         value = own_nats / frames
         if not math.isfinite(value):
             raise FloatingPointError(f"the loss is {value} after {state.updates} updates")
-        wanted = sum(sums) if recipe.touch else sums[0]
         state.optimiser.zero_grad(set_to_none=True)
-        (wanted * group.size() / frames).backward()  # type: ignore[union-attr, no-untyped-call]
+        (loss * (group.size() / frames)).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(state.model.parameters(), CLIP)
         warm_up = min(1.0, (state.updates + 1) / warm_up_updates)
         falling = LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * done))

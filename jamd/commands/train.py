@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-from collections import Counter
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,32 +15,78 @@ import click
 from jamd.errors import JamdError, UsageError
 
 if TYPE_CHECKING:
-    from jamd.training.pieces import QuantisedPiece
+    from jamd.training.music import Music
+
+
+class Emphasis(click.ParamType):
+    name = "folder=factor"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        folder, _, factor = str(value).rpartition("=")
+        try:
+            number = float(factor)
+        except ValueError:
+            number = 0.0
+        if not folder or not 0 < number < 1000:
+            self.fail(f"{value!r} should be a folder's name and a factor, like jazz=2", param, ctx)
+        return folder, number
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The bundle to write.")
+@click.option(
+    "--arch",
+    default="seq2seq",
+    show_default=True,
+    type=click.Choice(["seq2seq", "wavenet", "markov"]),
+    help="The kind of mind.",
+)
 @click.option("--epochs", default=5, show_default=True, type=click.IntRange(1), help="Passes over the music.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Fixes every choice.")
-@click.option("--hidden", default=384, show_default=True, type=click.IntRange(8, 4096), help="LSTM width.")
+@click.option("--hidden", type=click.IntRange(8, 4096), help="LSTM width, or convolution channels.")
+@click.option("--layers", type=click.IntRange(1, 12), help="LSTM layers of the encoder, or convolutions.")
+@click.option("--batch", default=16, show_default=True, type=click.IntRange(1, 4096), help="Sequences.")
+@click.option("--steps", default=192, show_default=True, type=click.IntRange(32, 4096), help="Of a sequence.")
 @click.option("--learning-rate", default=4e-3, show_default=True, type=click.FloatRange(0, 1, min_open=True))
+@click.option("--dropout", default=0.1, show_default=True, type=click.FloatRange(0, 0.9))
+@click.option("--weight-decay", default=0.01, show_default=True, type=click.FloatRange(0, 1))
+@click.option(
+    "--emphasis", multiple=True, type=Emphasis(), help="Draw music in folders of this name more often."
+)
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--runs", "parent", type=click.Path(path_type=Path), help="Where run folders go.")
+@click.option("--resume", metavar="RUN", help="Go on with a run that was cut off; give the same options.")
+@click.option("--checkpoint-epochs", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--sample-epochs", default=1, show_default=True, type=click.IntRange(0), help="0: none.")
+@click.option("--cache/--no-cache", default=True, show_default=True, help="Keep music that was read.")
 def command(
     paths: tuple[Path, ...],
     output: Path,
+    arch: str,
     epochs: int,
     seed: int,
-    hidden: int,
+    hidden: int | None,
+    layers: int | None,
+    batch: int,
+    steps: int,
     learning_rate: float,
+    dropout: float,
+    weight_decay: float,
+    emphasis: tuple[tuple[str, float], ...],
     threads: int,
     device: str,
+    parent: Path | None,
+    resume: str | None,
+    checkpoint_epochs: int,
+    sample_epochs: int,
+    cache: bool,
 ) -> None:
-    """Learn from recordings: MIDI files or folders of them.
+    """Learn from recordings: MIDI files or folders of them, or a benchmark file (.npz).
 
     Pieces in a folder named `valid` are held out and score the model; without such a folder, one piece in ten
-    is. The bundle always holds the best weights so far, so Ctrl-C loses nothing.
+    is. Each training leaves a run folder (`jamd runs`), with the best weights so far, and can be gone on with.
     """
     from jamd.files import check_writable
     from jamd.models import bundle
@@ -55,74 +99,74 @@ def command(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from jamd.models.seq2seq import Settings
-    from jamd.training import fit, pieces
+    from jamd.training import fit, group, music, networks, runs
+    from jamd.training.learning import Learning, count, fit_memory
 
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("no CUDA device is to be had here; use --device cpu")
-    where = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+    where = group.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
     torch.set_num_threads(threads)
-    console = Console(stderr=True)
+    first = group.rank() == 0
+    console = Console(stderr=True, quiet=not first)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
 
-    files = pieces.find_files(paths)
-    teach: list[QuantisedPiece] = []
-    held_out: list[QuantisedPiece] = []
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("reading", total=len(files))
-        any_folder = any(not pieces.HELD_OUT_FOLDERS.isdisjoint(file.parts) for file in files)
-        for file, piece in zip(files, pieces.read_all(files, os.cpu_count() or 1), strict=True):
-            progress.advance(task)
-            if isinstance(piece, pieces.Skipped):
-                console.print(f"skipped: {piece.reason}", style="yellow", markup=False, soft_wrap=True)
-            elif pieces.is_held_out(file, piece.sha256, any_folder):
-                held_out.append(piece)
-            else:
-                teach.append(piece)
-    if not teach and not held_out:
-        raise JamdError(f"no MIDI file with notes in {', '.join(map(str, paths))}")
-    if not teach or not held_out:  # a handful of pieces: nothing to spare, so the score is only of the fit
-        teach = held_out = [*teach, *held_out]
-        console.print("too few pieces to hold any out: the scores tell of the pieces learned from")
-    console.print(
-        f"{len(teach)} pieces, {sum(len(p.step) for p in teach)} notes, to learn from; "
-        f"{len(held_out)} held out"
-    )
+    def say(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True, highlight=False)
 
-    recipe = fit.Recipe(epochs, seed, learning_rate, settings=Settings(hidden=hidden))
+    read: Music
+    if any(path.suffix == music.BENCHMARK_SUFFIX for path in paths):
+        if len(paths) > 1:
+            raise UsageError("a benchmark file is learned from alone; name nothing beside it")
+        read = music.benchmark(paths[0], steps, seed)
+    else:
+        with Progress(*columns, console=console) as progress:
+            read = music.recordings(paths, steps, seed, dict(emphasis), cache, progress.track, say)
+    say(read.summary)
+
+    recipe = fit.Recipe(
+        epochs, seed, batch, learning_rate, dropout, weight_decay, touch=read.touch
+    )
     card: dict[str, Any] = {
-        "arch": "seq2seq",
-        "settings": recipe.settings.as_dict(),
-        "recipe": {"epochs": epochs, "seed": seed, "learning_rate": learning_rate},
+        "arch": arch,
+        "settings": networks.settings_of(arch, hidden, layers) if arch != "markov" else {},
+        "key": read.key,
+        "recipe": {**asdict(recipe), "steps": steps} if arch != "markov" else {"seed": seed},
         "command": shlex.join(["jamd", *sys.argv[1:]]),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": {"learned_from": _account(teach), "held_out": _account(held_out)},
+        "data": read.account,
     }
-    with Progress(*columns, TextColumn("{task.fields[nats]}"), console=console) as progress:
-        task = progress.add_task("learning", total=None, nats="")
+    if arch == "markov":
+        weights, settings, scores = count(read, say)
+        header = {**card, "settings": settings, "scores": scores}
+        bundle.write(output, weights, fit_memory(weights, header, read, say))
+        click.echo(f"{output}: {scores['nats_per_step']:.4f} nats a step on held-out pieces")
+        return
 
-        def keep(weights: fit.Weights, scores: fit.Scores, updates: int) -> None:
-            bundle.write(output, weights, {**card, "scores": asdict(scores), "updates": updates})
+    learning = Learning(
+        read, recipe, card, where, parent or runs.default_folder(), output.stem, checkpoint_epochs, sample_epochs
+    )
+    showing = Progress(*columns, TextColumn("{task.fields[nats]}"), console=console) if first else nullcontext()
+    with group.together(where), showing:
+        if first:
+            task = showing.add_task("learning", total=None, nats="")  # type: ignore[union-attr]
 
-        def report(now: fit.Progress) -> None:
+        def show(now: fit.Progress) -> None:
             nats = f"{now.nats_per_step:.3f} nats/step"
-            progress.update(task, completed=now.sequences, total=now.of_sequences, nats=nats)
+            showing.update(task, completed=now.sequences, total=now.of_sequences, nats=nats)  # type: ignore[union-attr]
             if now.scores:
-                console.print(
+                say(
                     f"update {now.updates}: {now.scores.nats_per_step:.4f} nats/step held out"
-                    f" ({now.scores.key_nats_per_step:.4f} keys){', kept' if now.best else ''}",
-                    highlight=False,
+                    f" ({now.scores.key_nats_per_step:.4f} keys){', kept' if now.best else ''}"
                 )
 
-        try:
-            scores = fit.fit(teach, held_out, recipe, where, report, keep)
-        except FloatingPointError as error:
-            raise JamdError(f"{error}; {output} holds the best weights before that, if any") from error
-    click.echo(f"{output}: {scores.nats_per_step:.4f} nats a step on held-out pieces")
-
-
-def _account(read: list[QuantisedPiece]) -> dict[str, object]:
-    """What a set of pieces was, without their names: counts, and one hash over the files' hashes."""
-    digest = sha256("\n".join(sorted(piece.sha256 for piece in read)).encode()).hexdigest()
-    counts = Counter({"pieces": len(read), "notes": sum(len(p.step) for p in read)})
-    return {**counts, "steps": sum(p.steps for p in read), "sha256": digest}
+        run = learning.run(resume, show, say)
+    if not first:
+        return
+    best = bundle.read(run.folder / runs.MODEL)
+    header = fit_memory(best.weights, best.header, read, say)
+    bundle.write(output, best.weights, header)
+    bundle.write(run.folder / runs.MODEL, best.weights, header)
+    nats_per_step = header["scores"]["nats_per_step"]
+    click.echo(f"{output}: {nats_per_step:.4f} nats a step on held-out pieces; run {run.name}")
+    if run.about["state"] == runs.FAILED:
+        raise JamdError(f"{run.about['reason']}; {output} holds the best weights before that")

@@ -1,0 +1,188 @@
+"""A training from its music to its bundle: made ready, gone on with, written down."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from jamd import midifile
+from jamd.errors import JamdError, UsageError
+from jamd.files import write_whole
+from jamd.models import bundle
+from jamd.models.bundle import Bundle, Weights
+from jamd.models.mind import open_mind
+from jamd.plot import draw
+from jamd.rendering import render
+from jamd.training import checkpoint, fit, group, networks, runs
+from jamd.training.diary import RunDiary
+from jamd.training.music import Music
+from jamd.training.runs import Run
+
+Say = Callable[[str], None]
+NETWORK_FIELDS = ("arch", "settings", "key", "recipe", "data")
+"""Of the card: what must be the same for going on with a run."""
+
+
+class _Silent:
+    """The diary of the processes that only compute."""
+
+    def report(self, now: fit.Progress) -> None: ...
+
+    def keep(self, weights: fit.Weights, scores: fit.Scores, updates: int) -> None: ...
+
+    def epoch(self, number: int, state: fit.State) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """All that decides a training and where it is written."""
+
+    music: Music
+    recipe: fit.Recipe
+    card: Mapping[str, Any]
+    device: torch.device
+    parent: Path
+    name: str
+    checkpoint_epochs: int
+    sample_epochs: int
+
+    def run(self, resume: str | None, show: Callable[[fit.Progress], None], say: Say) -> Run:
+        """Train, from the beginning or from a run's last checkpoint, and return the run as it ended: finished,
+        stopped by KeyboardInterrupt, or failed because the loss was no number."""
+        torch.manual_seed(self.recipe.seed)
+        model = networks.build(self.card["arch"], self.card["settings"], self.recipe.dropout).to(self.device)
+        state = fit.begin(model, self.recipe)
+        run, seconds = self._begin(resume, state)
+        first = group.rank() == 0
+        diary: fit.Diary = _Silent()
+        if first:
+            say(f"run {run.folder}")
+            diary = RunDiary(
+                run,
+                self.card,
+                self.music.epoch_sequences,
+                self.checkpoint_epochs,
+                self._sample if self.sample_epochs and self.music.cases else None,
+                show,
+                seconds,
+            )
+        how: dict[str, Any] = {"state": runs.FINISHED}
+        try:
+            fit.fit(
+                state,
+                self.music.source,
+                self.music.questions(),
+                self.music.epoch_sequences,
+                self.recipe,
+                self.device,
+                diary,
+            )
+        except KeyboardInterrupt:
+            how = {"state": runs.STOPPED}
+        except FloatingPointError as error:
+            how = {"state": runs.FAILED, "reason": str(error)}
+        except JamdError as error:
+            runs.ended(run, runs.FAILED, reason=str(error))
+            raise
+        if isinstance(diary, RunDiary):
+            diary.close()
+            run = runs.ended(run, **how)
+            if not (run.folder / runs.MODEL).exists():
+                raise JamdError(
+                    f"the training ended before any weights were scored; `--resume {run.name}` goes on"
+                    if how["state"] == runs.STOPPED and (run.folder / runs.CHECKPOINT).exists()
+                    else f"the training ended before any weights were scored ({how.get('reason', 'stopped')})"
+                )
+        return run
+
+    def _begin(self, resume: str | None, state: fit.State) -> tuple[Run, float]:
+        """The run folder, new or old, and the seconds spent in it before. `state` is put where it left off."""
+        about = {
+            **self.card,
+            "name": self.name,
+            "device": str(self.device),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "torch": torch.__version__,
+            "processes": group.size(),
+        }
+        if resume is None:
+            if group.rank() == 0:
+                return runs.create(self.parent, self.name, about), 0.0
+            return Run(Path(), about), 0.0
+        run = runs.find(resume, self.parent)
+        path = run.folder / runs.CHECKPOINT
+        if not path.exists():
+            raise JamdError(f"{run.folder} has no checkpoint to go on from; train from the beginning")
+        before, now = ({name: card.get(name) for name in NETWORK_FIELDS} for card in (checkpoint.about(path), self.card))
+        now = json.loads(json.dumps(now))  # as the checkpoint has it
+        if before != now:
+            different = ", ".join(name for name in NETWORK_FIELDS if before[name] != now[name])
+            raise UsageError(f"run {run.name} was begun with another {different}; resume with the same options")
+        checkpoint.read_into(path, state)
+        if group.rank() != 0:
+            return run, 0.0
+        return runs.resumed(run, state.updates)
+
+    def _sample(self, folder: Path, epoch: int) -> None:
+        """Answers of the best weights so far to held-out calls."""
+        from jamd.improviser import Improviser
+        from jamd.models.sampling import Knobs
+        from jamd.voice import Voice
+
+        if epoch % self.sample_epochs and epoch != self.recipe.epochs:
+            return
+        mind = open_mind(bundle.read(folder / runs.MODEL), "cpu")
+        for number, case in enumerate(self.music.cases, 1):
+            piece = case.call_piece
+            rendered = render(piece, None, lambda: Improviser(mind, Knobs(), 0), Voice(0, 1.0))
+            path = folder / runs.SAMPLES / f"epoch-{epoch:03d}-{number}"
+            write_whole(
+                path.with_suffix(".mid"), midifile.encode(rendered.tracks(), piece.tempos, piece.metres)
+            )
+            player, own = (
+                midifile.notes_of(events, events[-1][0]) if events else []
+                for events in (rendered.player, rendered.own)
+            )
+            title = f"{case.name}, epoch {epoch}"
+            draw(path.with_suffix(".png"), player, own, rendered.metre, rendered.turns, title=title)
+
+
+def fit_memory(weights: Weights, header: Mapping[str, Any], music: Music, say: Say) -> dict[str, Any]:
+    """The header with the weights of the session memory that suit this model, fitted on the held-out music, and
+    what they are worth there."""
+    from dataclasses import asdict
+
+    from jamd.training.memory import fit_memory as fit_weights
+    from jamd.training.memory import nats_per_step, questions_of
+
+    plain = {name: value for name, value in header.items() if name not in ("memory", "key")}
+    mind = open_mind(Bundle(Path("memory"), plain, weights), "cpu")
+    say("fitting the session memory")
+    asked = questions_of(mind, music.held_out)
+    fitted = fit_weights(asked)
+    alone, together = nats_per_step(asked, None), nats_per_step(asked, fitted)
+    say(f"held out: {alone:.4f} nats/step in keys, {together:.4f} with the memory")
+    scores = {**header.get("scores", {}), "key_nats_per_step_with_memory": together}
+    return {**header, "scores": scores, "memory": asdict(fitted)}
+
+
+def count(music: Music, say: Say) -> tuple[Weights, dict[str, int], dict[str, float]]:
+    """A Markov mind of the music: its tables, its settings, and its scores."""
+    from jamd.models.markov import Markov
+    from jamd.training import markov
+    from jamd.training.memory import nats_per_step, questions_of
+
+    say(f"counting {music.epoch_sequences} sequences")
+    tables = markov.count(music.learned())
+    blend = markov.fit_blend(tables, music.held_out)
+    weights: dict[str, Any] = {**tables, "blend": blend.astype(np.float32)}
+    nats = nats_per_step(questions_of(Markov(**weights), music.held_out), None)
+    return weights, {}, {"nats_per_step": nats}

@@ -1,0 +1,148 @@
+"""Run folders: each training leaves one, with all that is needed to judge it, repeat it, or go on with it.
+
+    run.json               what was trained: settings, recipe, seed, data by hash, command, machine, how it ended
+    losses.csv             a row each time the held-out music was scored
+    events.out.tfevents.*  the same for TensorBoard
+    model.safetensors      the best weights so far, a bundle
+    checkpoint.safetensors where to go on from
+    samples/               answers to held-out calls, as MIDI and PNG
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from jamd.errors import JamdError
+from jamd.files import write_whole
+
+ABOUT, LOSSES, MODEL, CHECKPOINT, SAMPLES = (
+    "run.json", "losses.csv", "model.safetensors", "checkpoint.safetensors", "samples",
+)  # fmt: skip
+COLUMNS = (
+    "epoch",
+    "updates",
+    "seconds",
+    "learned_nats_per_step",
+    "nats_per_step",
+    "key_nats_per_step",
+    "velocity_nats_per_attack",
+    "offset_nats_per_attack",
+)
+RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder and what its run.json says."""
+
+    folder: Path
+    about: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def losses(self) -> list[dict[str, float]]:
+        """The rows of losses.csv, oldest first. Raises JamdError when the file is damaged."""
+        path = self.folder / LOSSES
+        try:
+            with path.open(newline="") as file:
+                return [{name: float(text) for name, text in row.items()} for row in csv.DictReader(file)]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError) as error:
+            raise JamdError(f"{path} is damaged ({error})") from error
+
+
+def default_folder() -> Path:
+    """Where run folders are, unless another is named."""
+    return platformdirs.user_data_path("jamd", appauthor=False) / "runs"
+
+
+def create(parent: Path, name: str, about: Mapping[str, Any], now: datetime | None = None) -> Run:
+    """A new run folder: `name`, the time, and a number when there is one of that second already."""
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%d-%H%M%S")
+    plain = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            folder = parent / (f"{plain}-{stamp}" + (f"-{number}" if number > 1 else ""))
+            try:
+                folder.mkdir()
+                break
+            except FileExistsError:
+                number += 1
+        (folder / SAMPLES).mkdir()
+    except OSError as error:
+        raise JamdError(f"cannot make a run folder in {parent}: {error.strerror}") from error
+    run = Run(folder, {**about, "state": RUNNING})
+    _write(run)
+    return run
+
+
+def resumed(run: Run, updates: int) -> tuple[Run, float]:
+    """The run going on from `updates`, and the seconds it took to get there. What was written down of updates
+    after that will come again, and is taken out."""
+    rows = [row for row in run.losses() if row["updates"] <= updates]
+    lines = [",".join(COLUMNS), *(",".join(f"{row[name]:.6g}" for name in COLUMNS) for row in rows)]
+    write_whole(run.folder / LOSSES, ("\r\n".join(lines) + "\r\n").encode())
+    run = Run(run.folder, {**run.about, "state": RUNNING})
+    _write(run)
+    return run, rows[-1]["seconds"] if rows else 0.0
+
+
+def ended(run: Run, state: str, **more: Any) -> Run:
+    """The run with how it ended written down."""
+    run = Run(run.folder, {**run.about, "state": state, **more})
+    _write(run)
+    return run
+
+
+def _write(run: Run) -> None:
+    write_whole(run.folder / ABOUT, (json.dumps(run.about, indent=2) + "\n").encode())
+
+
+def read(folder: Path) -> Run:
+    """The run in a folder. Raises JamdError."""
+    path = folder / ABOUT
+    try:
+        about = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise JamdError(f"{folder} is no run folder: it has no {ABOUT}") from error
+    except (OSError, ValueError) as error:
+        raise JamdError(f"{path} is damaged ({error})") from error
+    if not isinstance(about, dict):
+        raise JamdError(f"{path} is damaged (it holds no settings)")
+    return Run(folder, about)
+
+
+def find(name: str, parent: Path) -> Run:
+    """A run by its folder or its name. Raises JamdError."""
+    path = Path(name)
+    if (path / ABOUT).is_file():
+        return read(path)
+    if (parent / name / ABOUT).is_file():
+        return read(parent / name)
+    known = ", ".join(run.name for run in found(parent)) or "none"
+    raise JamdError(f"there is no run {name!r} in {parent}; there are: {known}")
+
+
+def found(parent: Path) -> list[Run]:
+    """The runs in a folder, oldest first; what is no run is passed over."""
+    runs = []
+    for path in sorted(parent.glob(f"*/{ABOUT}"), key=lambda path: path.stat().st_mtime):
+        try:
+            runs.append(read(path.parent))
+        except JamdError:
+            continue
+    return runs
