@@ -23,12 +23,14 @@ MOST_STEPS = 8192
 """A book forgets what is longer ago: 17 minutes at 120 beats a minute."""
 PLACES = 8
 """Of each context the latest places are known."""
-ORDERS = (1, 2, 4, 8, 16)
-MOVED_ORDERS = (3, 6, 12)
-"""Lengths, in steps, of the contexts that are looked up: as they are, and by intervals."""
+CONTEXTS = (
+    (16, False), (12, True), (8, False), (6, True), (4, False), (3, True), (2, False), (1, False),
+)  # fmt: skip
+"""Contexts that are looked up, longest first: so many steps, as they are (False) or by their intervals
+(True)."""
 MOVED_ONSETS = 2
 """Steps with attacks that a context must have to be known by its intervals."""
-_LONGEST = max(ORDERS + MOVED_ORDERS)
+_LONGEST = max(steps for steps, _ in CONTEXTS)
 _MASK = (1 << 64) - 1
 _BASE = 0x9E3779B97F4A7C15
 _POWER = [pow(_BASE, n, 1 << 64) for n in range(_LONGEST + 1)]
@@ -71,21 +73,19 @@ class Trail:
         self.top = top
         self.steps += 1
 
-    def contexts(self) -> list[tuple[int, bool, int, int]]:
-        """(number, by intervals, length, steps with attacks) of the contexts that end here, longest first."""
+    def contexts(self) -> list[tuple[int, bool, int]]:
+        """(number, by intervals, steps with attacks) of the contexts that end here, longest first."""
         found = []
-        for moved, orders in ((False, ORDERS), (True, MOVED_ORDERS)):
-            for n in reversed(orders):
-                if n > self.steps:
-                    continue
-                onsets = self.onsets[-1] - self.onsets[-1 - n]
-                if moved:
-                    if onsets < MOVED_ONSETS:
-                        break
-                    number = self.moved[-1] - self.moved[-n] * _POWER[n - 1] + self.shapes[-n] * _POWER[n - 1]
-                else:
-                    number = self.plain[-1] - self.plain[-1 - n] * _POWER[n]
-                found.append((hash((moved, n, number & _MASK)), moved, n, onsets))
+        plain, moved = self.plain, self.moved
+        for n, by_intervals in CONTEXTS:
+            onsets = self.onsets[-1] - self.onsets[-1 - n]
+            if n > self.steps or (by_intervals and onsets < MOVED_ONSETS):
+                continue
+            if by_intervals:
+                number = moved[-1] + (self.shapes[-n] - moved[-n]) * _POWER[n - 1]
+            else:
+                number = plain[-1] - plain[-1 - n] * _POWER[n]
+            found.append((hash((by_intervals, n, number & _MASK)), by_intervals, onsets))
         return found
 
 

@@ -28,7 +28,9 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-POINTERS = 32
+POINTERS = 24
+ENOUGH = 12
+"""Places found, so many that shorter contexts are not looked up."""
 MET, MOVED, CALL, TURN, BARS = range(5)
 """Why a pointer was set."""
 KINDS = 5
@@ -39,30 +41,26 @@ MOST_MISSES = 4
 HABIT = 0.2
 """How fast a pointer's share of right steps follows what it does."""
 
-RUNS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64])
 ONSETS = np.array([1, 2, 3, 4, 6, 9, 13, 20, 32])
 SHARES = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
-MISSES = np.array([1, 2, 3])
-AGES = np.array([4, 8, 16, 32, 64, 128, 256, 512])
-RIVALS = np.array([2, 3, 5, 9, 17])
 """Where the classes of a record begin, each after the class of what is less."""
-STANDINGS = 3
+MISS_CLASSES = 3
+STANDINGS, WRONG = 3, 2
 """Of a pointer within the step being spelt: nothing said yet, right so far, wrong somewhere."""
 SIZES = (
     KINDS * STANDINGS,
-    (len(RUNS) + 1) * 2,
     (len(ONSETS) + 1) * STANDINGS,
-    (len(SHARES) + 1) * 3,
-    (len(MISSES) + 1) * 3,
-    len(AGES) + 1,
+    (len(SHARES) + 1) * MISS_CLASSES,
     3 * STANDINGS,
-    (len(RIVALS) + 1) * STANDINGS,
     2 * STANDINGS,
 )
-"""Classes of each feature of a vote: see `RememberingSpelling.votes`."""
+"""Classes of each feature of a vote: the pointer's kind, the attacked steps in a row it was right, its share
+of right steps with the misses since, the kind of the token, whether its record is the best there is. Tried
+without gain: steps in a row, age, the number of other votes."""
 STARTS = np.concatenate([[0], np.cumsum(SIZES)])[:-1]
 FEATURES = len(SIZES)
 POWERS = 3 * STANDINGS
+TOKEN_KIND = np.repeat([0, 1, 2], [KEYS, KEYS, 1]) * STANDINGS
 LARGEST = 16.0
 """The largest logarithm of a vote, so that all stays finite."""
 
@@ -152,16 +150,14 @@ class Course:
 
 
 class Pointers:
-    """Arrays (courses, POINTERS): the `step` whose word is the vote, -1 for no pointer, how many keys it is
-    `moved`, its `kind`; how many steps and attacked steps in a row it was right (`run`, `onsets`), its
-    habitual `share` of right steps, and the steps in a row it was wrong (`misses`)."""
+    """Arrays (courses, POINTERS): the `step` whose word is the vote, -1 for no pointer; how many keys it is
+    `moved`; its `kind`; how many attacked steps in a row it was right (`onsets`), its habitual `share` of
+    right steps, and the steps in a row it was wrong (`misses`)."""
 
     def __init__(self, courses: int) -> None:
         shape = (courses, POINTERS)
         self.step = np.full(shape, -1)
-        self.moved, self.kind, self.run, self.onsets, self.misses = (
-            np.zeros(shape, np.int64) for _ in range(5)
-        )
+        self.moved, self.kind, self.onsets, self.misses = (np.zeros(shape, np.int64) for _ in range(4))
         self.share = np.zeros(shape)
 
     def fork(self, chosen: Sequence[int]) -> Pointers:
@@ -173,14 +169,13 @@ class Pointers:
     def judge(self, right: Bools, telling: Bools, attacked: Bools) -> None:
         """Go on by a step: `right` (courses, POINTERS) were those whose attacks came; `telling` where there
         was an attack, heard or foretold; `attacked` (courses, 1) where one was heard."""
-        self.run = np.where(right, self.run + 1, 0)
         self.onsets = np.where(right, self.onsets + attacked, 0)
         self.share = self.share + np.where(telling, HABIT * (right - self.share), 0.0)
         self.misses = np.where(right, np.where(telling, 0, self.misses), self.misses + 1)
         self.step = np.where((self.step >= 0) & (self.misses <= MOST_MISSES), self.step + 1, -1)
 
-    def put(self, course: int, found: Sequence[tuple[int, int, int, int, int]]) -> None:
-        """Set pointers (step, moved, kind, run, onsets) that are not there yet, the first ones rather than
+    def put(self, course: int, found: Sequence[tuple[int, int, int, int]]) -> None:
+        """Set pointers (step, moved, kind, onsets) that are not there yet, the first ones rather than
         the last and rather than the weakest there are."""
         step, moved = self.step[course], self.moved[course]
         there = {at: slot for slot, at in enumerate(zip(step.tolist(), moved.tolist(), strict=True))}
@@ -196,12 +191,12 @@ class Pointers:
             return
         strength = np.where(step < 0, -1.0, self.onsets[course] + 4 * self.share[course])
         slots = np.argsort(strength, kind="stable")[: len(new)]
-        for slot, (to, by, kind, run, onsets) in zip(slots.tolist(), new, strict=False):
+        for slot, (to, by, kind, onsets) in zip(slots.tolist(), new, strict=False):
             if kind in (MET, MOVED) and strength[slot] > onsets + 2:
                 break
             self.step[course, slot], self.moved[course, slot], self.kind[course, slot] = to, by, kind
-            self.run[course, slot], self.onsets[course, slot] = run, onsets
-            self.misses[course, slot], self.share[course, slot] = 0, 0.5
+            self.onsets[course, slot], self.misses[course, slot] = onsets, 0
+            self.share[course, slot] = 0.5
 
 
 class RememberingThought:
@@ -209,6 +204,7 @@ class RememberingThought:
         self, memory: Remembering, inner: Thought, courses: list[Course], pointers: Pointers
     ) -> None:
         self.memory, self.inner, self.known, self.pointers = memory, inner, courses, pointers
+        self.foretold: Ints | None = None  # kept from spelling a step to hearing it
 
     @property
     def courses(self) -> int:
@@ -216,11 +212,16 @@ class RememberingThought:
 
     def words(self, own: bool) -> Ints:
         """What the pointers point at, moved, (courses, POINTERS, WORD)."""
+        if not own and self.foretold is not None:
+            return self.foretold
         steps = np.maximum(self.pointers.step, 0)
         words = np.stack([c.words(s, own) for c, s in zip(self.known, steps, strict=True)]).astype(np.int64)
         key = words % KEYS + self.pointers.moved[..., None]
         words = np.where(words == END, END, words + self.pointers.moved[..., None])
-        return np.where((key < 0) | (key >= KEYS), -1, words)
+        words = np.where((key < 0) | (key >= KEYS), -1, words)
+        if not own:
+            self.foretold = words
+        return words
 
     def hear(self, players: Sequence[Frame], owns: Sequence[Frame], places: Sequence[Place]) -> None:
         self.inner.hear(players, owns, places)
@@ -233,6 +234,7 @@ class RememberingThought:
         came = np.take_along_axis(heard, np.where(struck, foretold, 0).reshape(self.courses, -1), 1).reshape(
             struck.shape
         )
+        self.foretold = None
         counts, attacks = struck.sum(-1), heard.sum(-1, keepdims=True)
         right = ((struck & came).sum(-1) == counts) & (counts == attacks) & (foretold >= 0).all(-1)
         self.pointers.judge(right, (counts > 0) | (attacks > 0), attacks > 0)
@@ -251,18 +253,20 @@ class RememberingThought:
             course.turns.append(course.call)
         course.trail.add(word)
         contexts = course.trail.contexts()
-        found: list[tuple[int, int, int, int, int]] = []
+        found: list[tuple[int, int, int, int]] = []
         oldest = course.oldest
         top = course.trail.top
-        for number, moved, run, onsets in contexts:
-            for place_before in reversed(course.places(number)):
-                if place_before - 1 >= oldest:
-                    by = top - course.top(place_before - 1) if moved else 0
-                    found.append((place_before, by, MOVED if by else MET, run, onsets))
+        for number, moved, onsets in contexts:
+            for after in reversed(course.places(number)):
+                if after - 1 >= oldest:
+                    by = top - course.top(after - 1) if moved else 0
+                    found.append((after, by, MOVED if by else MET, onsets))
+            if len(found) >= ENOUGH:
+                break
         if in_bars and place.step_in_bar == place.steps_per_bar - 1:
             for bars in BARS_BACK:
                 if (before := step + 1 - bars * place.steps_per_bar) >= oldest:
-                    found.append((before, 0, BARS, 0, 0))
+                    found.append((before, 0, BARS, 0))
         course.own.add(word, word_of(own), top, [number for number, *_ in contexts])
         self.pointers.put(index, found)
         if oldest > 0:
@@ -273,10 +277,11 @@ class RememberingThought:
         for index, course in enumerate(self.known):
             found = []
             if course.call is not None:
-                found.append((course.call, 0, CALL, 0, 0))
-            found += [(turn, 0, TURN, 0, 0) for turn in reversed(course.turns) if turn != course.call]
+                found.append((course.call, 0, CALL, 0))
+            found += [(turn, 0, TURN, 0) for turn in reversed(course.turns) if turn != course.call]
             found = [pointer for pointer in found if course.oldest <= pointer[0] < course.now]
             self.pointers.put(index, found)
+            self.foretold = None
             course.turns = [*course.turns[-TURNS_BACK:], course.now]
 
     def spell(self, befores: Sequence[Frame], cues: Sequence[Cue]) -> RememberingSpelling:
@@ -300,7 +305,7 @@ class Votes:
 
     alive: Bools
     token: Ints
-    log_chance: npt.NDArray[np.float64]
+    log_chance: Floats
     features: Ints
     power: Ints
 
@@ -330,17 +335,17 @@ class RememberingSpelling:
         possible = np.take_along_axis(sounding, self.words.reshape(courses, 1, -1) % (TOKENS + 1), 2)
         self.keys = np.where(possible.reshape(self.words.shape), self.words % KEYS, KEYS)
         self.keys[self.words == END] = -1
-        now = np.array([[course.now] for course in thought.known])
         self.fixed = [
             pointers.kind * STANDINGS,
-            np.searchsorted(RUNS, pointers.run, "right") * 2 + (pointers.kind == MOVED),
-            np.searchsorted(ONSETS, pointers.onsets, "right") * STANDINGS,
-            np.searchsorted(SHARES, pointers.share, "right") * 3 + np.minimum(pointers.misses, 2),
-            np.searchsorted(MISSES, pointers.misses, "right") * 3
-            + np.searchsorted([2, 5], pointers.onsets, "right"),
-            np.searchsorted(AGES, now - pointers.step, "right"),
+            STARTS[1] + np.searchsorted(ONSETS, pointers.onsets, "right") * STANDINGS,
+            STARTS[2]
+            + np.searchsorted(SHARES, pointers.share, "right") * MISS_CLASSES
+            + np.minimum(pointers.misses, MISS_CLASSES - 1),
         ]
-        self.strength = pointers.onsets + 4 * pointers.share
+        table = self.memory.table
+        by_standing = [table[self.fixed[0] + s] + table[self.fixed[1] + s] for s in range(STANDINGS)]
+        self.weights = np.stack(by_standing) + table[self.fixed[2]]
+        self.record = pointers.onsets + 4 * pointers.share
         self._look()
 
     def _look(self) -> None:
@@ -348,50 +353,48 @@ class RememberingSpelling:
         column = (self.keys < self.above).argmax(-1)[..., None]
         self.next = np.maximum(np.take_along_axis(self.words, column, 2)[..., 0], 0)
 
-    def votes(self, logits: Floats) -> Votes:
-        """The votes, given the mind's own scores (courses, TOKENS)."""
-        scores = logits.astype(np.float64)
+    def _votes(self, scores: Floats) -> tuple[Bools, Floats, Ints, Bools]:
+        """Which pointers have a vote, the logarithm of the mind's own chance of it from its `scores`
+        (courses, TOKENS), the class of token and standing, and whether the record is the best, (courses,
+        POINTERS) each."""
         top = scores.max(1, keepdims=True)
-        chances = scores - (top + np.log(np.exp(scores - top).sum(1, keepdims=True)))
-        log_chance = np.take_along_axis(chances, self.next, 1)
-        alive = self.there & ~self.ended & np.isfinite(log_chance)
-        kind = (self.next >= KEYS).astype(np.int64) + (self.next == END)
-        rivals = np.searchsorted(RIVALS, alive.sum(1, keepdims=True), "right")
-        strength = np.where(alive, self.strength - 100 * (self.standing == 2), -200)
-        best = strength >= strength.max(1, keepdims=True)
+        whole = top + np.log(np.exp(scores - top).sum(1, keepdims=True))
+        log_chance = np.take_along_axis(scores, self.next, 1) - whole
+        alive = self.there & ~self.ended & (log_chance > -np.inf)
+        kind = TOKEN_KIND[self.next] + self.standing
+        record = np.where(alive, self.record - 100 * (self.standing == WRONG), -200)
+        return alive, np.where(alive, log_chance, 0), kind, record >= record.max(1, keepdims=True)
+
+    def votes(self, scores: Floats) -> Votes:
+        """The votes as they are fitted, given the mind's own scores (courses, TOKENS)."""
+        alive, log_chance, kind, best = self._votes(scores)
         standing = self.standing
-        power = kind * STANDINGS + standing
-        features = np.stack(
-            [
-                self.fixed[0] + standing,
-                self.fixed[1],
-                self.fixed[2] + standing,
-                *self.fixed[3:],
-                power,
-                rivals * STANDINGS + standing,
-                best * STANDINGS + standing,
-            ]
-        )
-        return Votes(alive, self.next, log_chance, features + STARTS[:, None, None], power)
+        features = [
+            self.fixed[0] + standing,
+            self.fixed[1] + standing,
+            self.fixed[2],
+            STARTS[3] + kind,
+            STARTS[4] + best * STANDINGS + standing,
+        ]
+        return Votes(alive, self.next, log_chance, np.stack(features), kind)
 
     def logits(self) -> Floats:
-        logits = self.inner.logits()
+        scores = self.inner.logits()
         memory = self.memory
         if not memory.echo:
-            return logits
-        votes = self.votes(logits)
-        echo = np.log(memory.echo) - np.log(max(2 - memory.echo, 1e-6))
-        weight = memory.table[votes.features].sum(0) + memory.powers[votes.power] * np.where(
-            votes.alive, votes.log_chance, 0.0
+            return scores
+        alive, log_chance, kind, best = self._votes(scores)
+        weight = np.take_along_axis(self.weights, self.standing[None], 0)[0] + memory.table[STARTS[3] + kind]
+        weight += (
+            memory.table[STARTS[4] + best * STANDINGS + self.standing] + memory.powers[kind] * log_chance
         )
-        votes_for = np.where(votes.alive, np.exp(np.minimum(weight, LARGEST) + echo), 0.0)
-        rows = np.arange(len(logits))[:, None] * TOKENS
-        sums = np.bincount((rows + votes.token).ravel(), votes_for.ravel(), logits.size).reshape(logits.shape)
-        scores = logits.astype(np.float64)
-        top = scores.max(1, keepdims=True)
-        chances = np.exp(scores - top)
+        echo = memory.echo / max(2 - memory.echo, 1e-6)
+        votes = np.where(alive, echo * np.exp(np.minimum(weight, LARGEST)), 0)
+        rows = np.arange(len(scores))[:, None] * TOKENS
+        sums = np.bincount((rows + self.next).ravel(), votes.ravel(), scores.size).reshape(scores.shape)
+        chances = np.exp(scores - scores.max(1, keepdims=True))
         with np.errstate(divide="ignore"):
-            return np.log(chances / chances.sum(1, keepdims=True) + sums).astype(np.float32)
+            return np.log(chances + chances.sum(1, keepdims=True) * sums).astype(np.float32)
 
     def velocity_logits(self, tokens: Ints) -> Floats:
         return self.inner.velocity_logits(tokens)
@@ -404,6 +407,6 @@ class RememberingSpelling:
         tokens = np.asarray(tokens)[:, None]
         self.ended = self.ended | (tokens == END)
         if self.memory.echo:
-            self.standing = np.where((self.next != tokens) | (self.standing == 2), 2, 1)
+            self.standing = np.where((self.next != tokens) | (self.standing == WRONG), WRONG, 1)
             self.above = np.where(tokens == END, -1, tokens % KEYS)[..., None]
             self._look()
