@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from jamd.models.book import Book, Trail, word_of
+from jamd.models.book import WORD, Book, Trail, word_of
 from jamd.models.features import NOWHERE, Cue, Place
 from jamd.models.mind import Mind, Spelling, Thought
 from jamd.models.tokens import END, KEYS, TOKENS
@@ -215,10 +215,13 @@ class RememberingThought:
         if not own and self.foretold is not None:
             return self.foretold
         steps = np.maximum(self.pointers.step, 0)
-        words = np.stack([c.words(s, own) for c, s in zip(self.known, steps, strict=True)]).astype(np.int64)
-        key = words % KEYS + self.pointers.moved[..., None]
-        words = np.where(words == END, END, words + self.pointers.moved[..., None])
-        words = np.where((key < 0) | (key >= KEYS), -1, words)
+        words = np.array([c.words(s, own) for c, s in zip(self.known, steps, strict=True)], np.int64)
+        rows = self.pointers.moved.nonzero()
+        if len(rows[0]):
+            before, by = words[rows], self.pointers.moved[rows][:, None]
+            after = before % KEYS + by
+            off = (after < 0) | (after >= KEYS)
+            words[rows] = np.where(before == END, END, np.where(off, -1, before + by))
         if not own:
             self.foretold = words
         return words
@@ -231,9 +234,8 @@ class RememberingThought:
             heard[course, [token for token in word if token < KEYS]] = True
         foretold = self.words(own=False)
         struck = (foretold >= 0) & (foretold < KEYS)
-        came = np.take_along_axis(heard, np.where(struck, foretold, 0).reshape(self.courses, -1), 1).reshape(
-            struck.shape
-        )
+        rows = np.arange(self.courses)[:, None, None] * KEYS
+        came = heard.ravel()[rows + np.where(struck, foretold, 0)]
         self.foretold = None
         counts, attacks = struck.sum(-1), heard.sum(-1, keepdims=True)
         right = ((struck & came).sum(-1) == counts) & (counts == attacks) & (foretold >= 0).all(-1)
@@ -326,15 +328,19 @@ class RememberingSpelling:
         pointers = self.pointers = thought.pointers
         self.words = thought.words(own=duet)
         self.there = pointers.step >= 0
-        sounding = np.zeros(
-            (courses, 1, TOKENS + 1), np.bool_
-        )  # the last is for notes moved off the keyboard
-        sounding[:, :, :KEYS] = sounding[:, :, END] = True
+        # what can be next; the last is for notes moved off the keyboard
+        sounding = np.zeros((courses, TOKENS + 1), np.bool_)
+        sounding[:, :KEYS] = sounding[:, END] = True
         for course, before in enumerate(befores):
-            sounding[course, 0, [KEYS + token % KEYS for token in word_of(before)]] = True
-        possible = np.take_along_axis(sounding, self.words.reshape(courses, 1, -1) % (TOKENS + 1), 2)
-        self.keys = np.where(possible.reshape(self.words.shape), self.words % KEYS, KEYS)
+            sounding[course, [KEYS + token % KEYS for token in word_of(before)]] = True
+        rows = np.arange(courses)[:, None, None] * (TOKENS + 1)
+        possible = sounding.ravel()[rows + self.words % (TOKENS + 1)]
+        self.keys = np.where(possible, self.words % KEYS, KEYS)
         self.keys[self.words == END] = -1
+        shape = pointers.step.shape
+        self.rows = np.arange(courses)[:, None] * TOKENS
+        self.cells = np.arange(pointers.step.size).reshape(shape)
+        self.word_starts = self.cells * WORD
         self.fixed = [
             pointers.kind * STANDINGS,
             STARTS[1] + np.searchsorted(ONSETS, pointers.onsets, "right") * STANDINGS,
@@ -350,24 +356,24 @@ class RememberingSpelling:
 
     def _look(self) -> None:
         """Find what each pointer has below the last note."""
-        column = (self.keys < self.above).argmax(-1)[..., None]
-        self.next = np.maximum(np.take_along_axis(self.words, column, 2)[..., 0], 0)
+        column = (self.keys < self.above).argmax(-1)
+        self.next = np.maximum(self.words.ravel()[self.word_starts + column], 0)
 
-    def _votes(self, scores: Floats) -> tuple[Bools, Floats, Ints, Bools]:
-        """Which pointers have a vote, the logarithm of the mind's own chance of it from its `scores`
-        (courses, TOKENS), the class of token and standing, and whether the record is the best, (courses,
-        POINTERS) each."""
-        top = scores.max(1, keepdims=True)
-        whole = top + np.log(np.exp(scores - top).sum(1, keepdims=True))
-        log_chance = np.take_along_axis(scores, self.next, 1) - whole
-        alive = self.there & ~self.ended & (log_chance > -np.inf)
+    def _votes(self, scores: Floats, whole: Floats) -> tuple[Bools, Floats, Ints, Bools]:
+        """Which pointers have a vote, the logarithm of the mind's own chance of it, the class of token and
+        standing, and whether the record is the best, (courses, POINTERS) each. `whole` (courses, 1) is the
+        logarithm of the sum of the exponentials of `scores` (courses, TOKENS)."""
+        log_chance = scores.ravel()[self.rows + self.next] - whole
+        alive = self.there & (log_chance > -np.inf) & ~self.ended
         kind = TOKEN_KIND[self.next] + self.standing
         record = np.where(alive, self.record - 100 * (self.standing == WRONG), -200)
         return alive, np.where(alive, log_chance, 0), kind, record >= record.max(1, keepdims=True)
 
     def votes(self, scores: Floats) -> Votes:
         """The votes as they are fitted, given the mind's own scores (courses, TOKENS)."""
-        alive, log_chance, kind, best = self._votes(scores)
+        top = scores.max(1, keepdims=True)
+        whole = top + np.log(np.exp(scores - top).sum(1, keepdims=True))
+        alive, log_chance, kind, best = self._votes(scores, whole)
         standing = self.standing
         features = [
             self.fixed[0] + standing,
@@ -383,18 +389,20 @@ class RememberingSpelling:
         memory = self.memory
         if not memory.echo:
             return scores
-        alive, log_chance, kind, best = self._votes(scores)
-        weight = np.take_along_axis(self.weights, self.standing[None], 0)[0] + memory.table[STARTS[3] + kind]
-        weight += (
-            memory.table[STARTS[4] + best * STANDINGS + self.standing] + memory.powers[kind] * log_chance
-        )
+        top = scores.max(1, keepdims=True)
+        chances = np.exp(scores - top)
+        whole = chances.sum(1, keepdims=True)
+        alive, log_chance, kind, best = self._votes(scores, top + np.log(whole))
+        table = memory.table
+        weight = self.weights.ravel()[self.standing * self.cells.size + self.cells] + table[STARTS[3] + kind]
+        weight += table[STARTS[4] + best * STANDINGS + self.standing] + memory.powers[kind] * log_chance
         echo = memory.echo / max(2 - memory.echo, 1e-6)
         votes = np.where(alive, echo * np.exp(np.minimum(weight, LARGEST)), 0)
-        rows = np.arange(len(scores))[:, None] * TOKENS
-        sums = np.bincount((rows + self.next).ravel(), votes.ravel(), scores.size).reshape(scores.shape)
-        chances = np.exp(scores - scores.max(1, keepdims=True))
-        with np.errstate(divide="ignore"):
-            return np.log(chances + chances.sum(1, keepdims=True) * sums).astype(np.float32)
+        sums = np.bincount((self.rows + self.next).ravel(), votes.ravel(), scores.size)
+        (voted,) = sums.nonzero()
+        out = (scores - top).ravel()
+        out[voted] = np.log(chances.ravel()[voted] + whole.ravel()[voted // TOKENS] * sums[voted])
+        return out.reshape(scores.shape)
 
     def velocity_logits(self, tokens: Ints) -> Floats:
         return self.inner.velocity_logits(tokens)
