@@ -30,6 +30,7 @@ LEVELS = 6 + len(ORDERS)
 """From the least context to the most: the note above; that and the place in the bar; that and the note below
 it in the step before; all these; the notes above and the note below; the note above and the last step; the
 notes above and the last steps."""
+LEVEL_NUMBER = mix(np.arange(1, LEVELS + 1, dtype=np.uint64))
 TOKEN_BITS = np.uint64(0xFF)
 """The low byte of a table's key is the token, the rest its context."""
 
@@ -49,17 +50,12 @@ class Context:
     def numbers(self) -> Uints:
         """A number per level, (E, LEVELS), with room for the token in the low byte."""
         above, below, place = (x.astype(np.uint64) for x in (self.above, self.below + 1, self.place))
-        near = above * np.uint64(KEYS + 1) + below
-        columns = [
-            above,
-            both(above, place),
-            near,
-            both(near, place),
-            both(self.prefix, near),
-            both(above, self.windows[:, 0]),
-        ]
-        known = np.concatenate([np.stack(columns, -1), both(self.prefix[:, None], self.windows)], -1)
-        return mix(known + mix(np.arange(1, LEVELS + 1, dtype=np.uint64))) & ~TOKEN_BITS
+        near, nothing = above * np.uint64(KEYS + 1) + below, np.zeros_like(above)
+        steps = list(self.windows.T)
+        notes = [above, above, near, near, self.prefix, above, *[self.prefix] * len(ORDERS)]
+        around = [nothing, place, nothing, place, near, steps[0], *steps]
+        known = both(np.stack(notes, -1), np.stack(around, -1))
+        return mix(known + LEVEL_NUMBER) & ~TOKEN_BITS
 
 
 def place_number(step_in_bar: npt.ArrayLike, steps_per_bar: npt.ArrayLike) -> Ints:
