@@ -17,7 +17,7 @@ from jamd.models.sampling import Knobs, spell
 from jamd.note import REST, Frame
 from jamd.scales import PitchClasses, scale_heard
 
-CANDIDATES = 8
+CANDIDATES = 12
 RESERVE_SECONDS = 0.012
 """What is left of the time a frame is due in, when it must be decided whatever else could be thought of."""
 CALL_STEPS = 256
@@ -31,8 +31,8 @@ Due = Callable[[int], float]
 class Wishes:
     """What the player wants of the answers, beside the mind's `knobs`.
 
-    `register` is where to play relative to the call, in semitones, None for wherever it likes; `scale` holds the
-    pitch classes to keep to, None for all; `follow_scale` keeps to the scale that is heard instead.
+    `register` is where to play relative to the call, in semitones, None for wherever it likes; `scale` holds
+    the pitch classes to keep to, None for all; `follow_scale` keeps to the scale that is heard instead.
     """
 
     register: float | None = None
@@ -55,7 +55,7 @@ class Improviser:
         mind: Mind,
         knobs: Knobs,
         seed: int | None = None,
-        wishes: Wishes = Wishes(),  # noqa: B008
+        wishes: Wishes = Wishes(),
     ) -> None:
         self.mind, self.knobs, self.wishes = mind, knobs, wishes
         self._rng = np.random.default_rng(seed)
@@ -74,11 +74,12 @@ class Improviser:
         self._heard.append(player)
 
     def answer(self, places: Sequence[Place], due: Due = no_hurry) -> Iterator[Frame]:
-        """The frames of an answer that lies on `places`. It comes in on the first of them, so it is never empty.
+        """The frames of an answer that lies on `places`. It comes in on the first of them, so it is never
+        empty.
 
-        Several answers are imagined side by side. Which of them is played is decided as late as there is time:
-        when the next frame is due, the one that is best so far is played up to here, and others are imagined
-        from there on.
+        Several answers are imagined side by side. Which of them is played is decided as late as there is
+        time: when the next frame is due, the one that is best so far is played up to here, and others are
+        imagined from there on.
         """
         call = self._call()
         knobs = self._knobs(call)
@@ -101,7 +102,9 @@ class Improviser:
             last = step + 1 == len(places)
             pace_seconds = max(0.9 * pace_seconds, time.perf_counter() - began)
             if last or due(played) < 2 * pace_seconds + RESERVE_SECONDS:
-                best = int(scores(written, call, nats, self.knobs.density, self.wishes.register).argmax())
+                best = int(
+                    scores(written, call, nats, self.knobs.density, self.wishes.register or 0.0).argmax()
+                )
                 yield from written[best][played:]
                 if last:
                     return

@@ -86,8 +86,8 @@ class NoRecorder:
 def stopped_by_signals(engine: Engine) -> Iterator[None]:
     """Ctrl-C, SIGTERM and SIGHUP end the session in order; a second one, a second later, ends it at once.
 
-    What comes sooner is the same wish again: `timeout`, and launchers that pass signals on, send each twice, and
-    the second must not cut the silencing off.
+    What comes sooner is the same wish again: `timeout`, and launchers that pass signals on, send each twice,
+    and the second must not cut the silencing off.
     """
     numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}

@@ -5,16 +5,38 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from jamd.errors import UsageError
+
 if TYPE_CHECKING:
     from jamd.improviser import Improviser
+    from jamd.models.mind import Mind
     from jamd.voice import Voice
+
+AUTO = "auto"
+SCALES = (
+    "major",
+    "minor",
+    "harmonic-minor",
+    "melodic-minor",
+    "dorian",
+    "phrygian",
+    "lydian",
+    "mixolydian",
+    "locrian",
+    "pentatonic",
+    "minor-pentatonic",
+    "blues",
+    "whole-tone",
+    "diminished",
+)
+"""The names in `jamd.scales`, which would load numpy; a test holds the two together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +44,13 @@ class Playing:
     """How jamd answers, whatever it plays on."""
 
     temperature: float
+    top_p: float
+    density: float
+    register: float | None
+    key: str | None
+    scale: str | None
+    echo: float
+    candidates: int
     seed: int | None
     model: str
     device: str
@@ -30,13 +59,24 @@ class Playing:
 
     def improvisers(self) -> Callable[[], Improviser]:
         """Load the model once; each call gives an improviser that has heard nothing yet."""
-        from jamd.improviser import Improviser
         from jamd.models import bundle
         from jamd.models.mind import open_mind
-        from jamd.models.sampling import Knobs
 
-        mind = open_mind(bundle.read(bundle.find(self.model, models_folder())), self.device)
-        return lambda: Improviser(mind, Knobs(temperature=self.temperature), self.seed)
+        found = bundle.read(bundle.find(self.model, models_folder()))
+        return self.improvisers_of(open_mind(found, self.device, self.echo))
+
+    def improvisers_of(self, mind: Mind) -> Callable[[], Improviser]:
+        """The same with a mind that is loaded already."""
+        from jamd.improviser import Improviser, Wishes
+        from jamd.models.sampling import Knobs
+        from jamd.scales import scale_of
+
+        if self.scale is not None and self.key in (None, AUTO):
+            raise UsageError(f"--scale {self.scale} needs its tonic: say --key C, for one")
+        fixed = None if self.key in (None, AUTO) else scale_of(self.key, self.scale or "major")
+        wishes = Wishes(self.register, fixed, self.key == AUTO, self.candidates)
+        knobs = Knobs(self.temperature, self.top_p, self.density)
+        return lambda: Improviser(mind, knobs, self.seed, wishes)
 
     def voice(self) -> Voice:
         from jamd.voice import Voice
@@ -69,7 +109,34 @@ class Number(click.FloatRange):
 
 
 OPTIONS = (
-    click.option("--temperature", default=0.9, show_default=True, type=Number(0.05, 3), help="Boldness."),
+    click.option("--temperature", default=1.0, show_default=True, type=Number(0.05, 3), help="Boldness."),
+    click.option(
+        "--top-p",
+        default=0.98,
+        show_default=True,
+        type=Number(0.01, 1),
+        help="Share of likely pitches in play.",
+    ),
+    click.option(
+        "--density", default=1.0, show_default=True, type=Number(0.1, 10), help="More notes, or fewer."
+    ),
+    click.option("--register", type=Number(-60, 60), help="Semitones above (below: -) the call to play at."),
+    click.option("--key", help="Keep to a key: C, F#, Bb, or auto for the one that is heard."),
+    click.option("--scale", type=click.Choice(SCALES), help="The scale of --key; major without."),
+    click.option(
+        "--echo",
+        default=1.0,
+        show_default=True,
+        type=Number(0, 2),
+        help="How much of this session comes back in the answers.",
+    ),
+    click.option(
+        "--candidates",
+        default=12,
+        show_default=True,
+        type=click.IntRange(1, 64),
+        help="Answers to choose from.",
+    ),
     click.option("--seed", type=click.IntRange(0), help="Fixes every choice that chance makes."),
     click.option("--model", default="default", show_default=True, help="A model's name or file."),
     click.option(
@@ -99,17 +166,10 @@ OPTIONS = (
 def playing_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options above; it receives them as one `playing`."""
 
-    def gathered(
-        temperature: float,
-        seed: int | None,
-        model: str,
-        device: str,
-        feel: float,
-        out_channel: int,
-        **others: Any,
-    ) -> Any:
+    def gathered(**given: Any) -> Any:
         one_blas_thread()
-        return function(playing=Playing(temperature, seed, model, device, feel, out_channel), **others)
+        playing = Playing(**{name.name: given.pop(name.name) for name in fields(Playing)})
+        return function(playing=playing, **given)
 
     command = update_wrapper(gathered, function)
     for option in reversed(OPTIONS):

@@ -45,8 +45,8 @@ def scale_of(tonic: str, scale: str) -> PitchClasses:
 
 
 def scale_heard(counts: npt.ArrayLike) -> PitchClasses:
-    """The scale that music with these pitch-class counts (12,) is in: that of the key signature which holds most
-    of its notes, and what else is played often."""
+    """The scale that music with these pitch-class counts (12,) is in: that of the key signature which holds
+    most of its notes, and what else is played often."""
     heard = np.asarray(counts, np.float64)
     if heard.sum() == 0:
         return frozenset(range(12))

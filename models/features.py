@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from jamd.models.tokens import KEYS, LOWEST_PITCH, OFFSET_BINS, VELOCITY_BINS, key_of, offset_bin, velocity_bin
+from jamd.models.tokens import (
+    KEYS,
+    LOWEST_PITCH,
+    OFFSET_BINS,
+    VELOCITY_BINS,
+    key_of,
+    offset_bin,
+    velocity_bin,
+)
 from jamd.note import Frame
 
 Floats = npt.NDArray[np.float32]
@@ -156,8 +164,8 @@ class Ear:
         return np.concatenate([*parts, where, histogram_features(self.counts)], -1), rolls
 
     def ask(self, befores: Sequence[Frame], cues: Sequence[Cue]) -> tuple[Floats, Bools]:
-        """The inputs (courses, DECODER_INPUT) for the frames after `befores`, and the keys (courses, KEYS) that
-        may be held."""
+        """The inputs (courses, DECODER_INPUT) for the frames after `befores`, and the keys (courses, KEYS)
+        that may be held."""
         rolls = rolls_of(befores)
         cue = cue_features(
             [c.place.step_in_bar for c in cues],

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from jamd.models.tokens import END, KEYS, OFFSET_BINS, TOKENS, VELOCITY_BINS
 
-
 UNKNOWN = -1
 """The offset of an attack in music that has no beats to be early or late of: it is not scored."""
 
@@ -80,8 +79,8 @@ class Words:
     def __init__(
         self, frame: Tensor, token: Tensor, velocity: Tensor, offset: Tensor, sounding: Tensor
     ) -> None:
-        """Rows in order of `frame`; each frame ends with END. `sounding` (M, KEYS): keys that sounded in its own
-        step before, the only ones that can be held."""
+        """Rows in order of `frame`; each frame ends with END. `sounding` (M, KEYS): keys that sounded in its
+        own step before, the only ones that can be held."""
         self.frame, self.token, self.velocity, self.offset, self.sounding = (
             frame, token, velocity, offset, sounding,
         )  # fmt: skip

@@ -43,7 +43,7 @@ class NumpySpelling:
         2 * KEYS) is added to the scores of attacks and holds."""
         courses = len(z)
         self._head, self._copied, self._silent = head, copied, ~sounding
-        self._frame = z @ head.state + head.state_bias  # grows by each token put down
+        self._frame: Floats = z @ head.state + head.state_bias  # grows by each token put down
         self._last = np.full(courses, END)
         self._velocity = np.zeros(courses, np.int64)
         self._offset = np.zeros(courses, np.int64)

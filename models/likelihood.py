@@ -57,7 +57,8 @@ def nats(mind: Mind, talk: Talk) -> Nats:
             sums += frame_nats(thought.spell([before], [cue]), [talk.own[step]])[:, 0]
             attacks += len(talk.own[step].onsets)
         thought.hear([talk.player[step]], [talk.own[step]], [cue.place])
-    return Nats(*(float(value) for value in sums), len(own_steps), attacks)
+    keys, velocity, offset = (float(value) for value in sums)
+    return Nats(keys, velocity, offset, len(own_steps), attacks)
 
 
 def frame_nats(spelling: Spelling, frames: Sequence[Frame], touch: bool = True) -> Floats:

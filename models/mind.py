@@ -52,8 +52,8 @@ class Thought(Protocol):
         """jamd's next frame, yet to be chosen. `befores` are its own frames of the step before."""
 
     def fork(self, chosen: Sequence[int]) -> Thought:
-        """A copy whose courses are the chosen ones, in that order: [0] * 8 are eight copies of the first. What
-        the copy hears is not heard here, so an answer can be imagined while the true course goes on."""
+        """A copy whose courses are the chosen ones, in that order: [0] * 8 are eight copies of the first.
+        What the copy hears is not heard here, so an answer can be imagined while the true course goes on."""
 
 
 class Mind(Protocol):
@@ -94,7 +94,7 @@ def _network(bundle: Bundle, device: str) -> Mind:
     if arch == "markov":
         from jamd.models.markov import Markov
 
-        return Markov(weights, **settings)
+        return Markov(**weights)
     if arch not in ("seq2seq", "wavenet"):
         raise BundleError(f"{bundle.path} holds a {arch!r} model; this jamd knows seq2seq, wavenet, markov")
     if device != "cpu" and (device == "cuda" or cuda_present()):

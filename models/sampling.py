@@ -29,13 +29,13 @@ REGISTER_WIDTH = 7.0
 class Knobs:
     """What a player may turn.
 
-    `temperature` is boldness and `top_p` the share of likely pitches in play; `density` multiplies the odds that
-    another note begins; `centre` is the MIDI pitch to play around, None for wherever it likes; `scale` holds the
-    pitch classes that may be struck.
+    `temperature` is boldness and `top_p` the share of likely pitches in play; `density` multiplies the odds
+    that another note begins; `centre` is the MIDI pitch to play around, None for wherever it likes; `scale`
+    holds the pitch classes that may be struck.
     """
 
-    temperature: float = 0.9
-    top_p: float = 0.9
+    temperature: float = 1.0
+    top_p: float = 0.98
     density: float = 1.0
     centre: float | None = None
     scale: frozenset[int] = frozenset(range(12))
@@ -69,8 +69,8 @@ def draw(chances: Floats, rng: np.random.Generator) -> Ints:
 
 
 def top(chances: Floats, share: float) -> Floats:
-    """The chances (..., n) with all but the likeliest that make up `share` of them set to 0 (nucleus sampling,
-    Holtzman et al. 2020)."""
+    """The chances (..., n) with all but the likeliest that make up `share` of them set to 0 (nucleus
+    sampling, Holtzman et al. 2020)."""
     order = np.argsort(-chances, -1)
     sorted_chances = np.take_along_axis(chances, order, -1)
     before = np.cumsum(sorted_chances, -1) - sorted_chances
@@ -87,8 +87,8 @@ def choose(
     attack: bool = False,
     leaning: Floats | None = None,
 ) -> tuple[Ints, Floats]:
-    """The next token of each course and its nats under the mind, (courses,) each, from scores (courses, TOKENS).
-    `attack` rules out the other
+    """The next token of each course and its nats under the mind, (courses,) each, from scores (courses,
+    TOKENS). `attack` rules out the other
     kinds wherever an attack is possible at all; `leaning` are the knobs', if they are known already."""
     chances = softmax(logits)
     leaning = knobs.leaning() if leaning is None else leaning
@@ -111,8 +111,8 @@ def choose(
 def spell(
     spelling: Spelling, courses: int, knobs: Knobs, rng: np.random.Generator, attack: bool = False
 ) -> tuple[list[Frame], Floats]:
-    """A frame per course, note by note, and the nats of its keys, (courses,). With `attack`, at least one note
-    begins in each."""
+    """A frame per course, note by note, and the nats of its keys, (courses,). With `attack`, at least one
+    note begins in each."""
     onsets: list[list[Onset]] = [[] for _ in range(courses)]
     held: list[set[int]] = [set() for _ in range(courses)]
     going = np.ones(courses, bool)
@@ -145,5 +145,3 @@ def spell(
                 held[course].add(pitch)
         spelling.add(token, velocity, offset)
         first = False
-
-

@@ -67,7 +67,7 @@ class Seq2Seq(nn.Module):
 
     def heads(self, x: Tensor) -> Tensor:
         """(B, T, H) as (B, A, T, H / A)."""
-        return x.unflatten(-1, (self.settings.attention_heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:-1], self.settings.attention_heads, -1).transpose(1, 2)
 
     def look_back(self, query: Tensor, key: Tensor, ago: Tensor) -> Tensor:
         """How much each step (T) looks at each pair (S), (B, A, T, S). `ago` (T, S) is how many steps back
@@ -84,14 +84,14 @@ class Seq2Seq(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Frame states (B, T, H) and what is copied to their scores (B, T, 2 * KEYS).
 
-        `decoded` is (B, T, H), `keys` and `values` (B, A, S, H / A), `planes` (B, S, 2 * KEYS) the attacks and
-        holds of the steps looked at; `ago` as in `look_back`.
+        `decoded` is (B, T, H), `keys` and `values` (B, A, S, H / A), `planes` (B, S, 2 * KEYS) the attacks
+        and holds of the steps looked at; `ago` as in `look_back`.
         """
         weights = self.look_back(self.heads(self.query(decoded)), keys, ago)
         looked_at = (weights @ values).transpose(1, 2).flatten(2)
         z = torch.tanh(self.mix(torch.cat([decoded, looked_at], -1)))
-        copied = (weights @ planes[:, None]).unflatten(-1, (2, KEYS))  # (B, A, T, 2, KEYS)
-        gates = self.gate(z).unflatten(-1, (-1, 2)).transpose(1, 2)  # (B, A, T, 2)
+        copied = (weights @ planes[:, None]).view(*weights.shape[:3], 2, KEYS)  # (B, A, T, 2, KEYS)
+        gates = self.gate(z).view(*z.shape[:2], -1, 2).transpose(1, 2)  # (B, A, T, 2)
         return z, (copied * gates[..., None]).sum(1).flatten(2)
 
     def forward(
@@ -114,7 +114,7 @@ class Seq2Seq(nn.Module):
         # encoded[s] knows what came before step s, encoded[s + 1] and heard[s + 1] what came at it
         step = torch.arange(steps, device=heard.device)
         z, copied = self.attend(
-            common.unflatten(0, (batch, steps)),
+            common.view(batch, steps, -1),
             self.heads(self.key(encoded[:, :-1])),
             self.heads(self.value(encoded[:, 1:])),
             planes_of(heard[:, 1:]),

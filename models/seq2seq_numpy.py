@@ -27,8 +27,8 @@ def sigmoid(x: Floats) -> Floats:
 
 
 def sparse(x: Floats, weights: Floats) -> Floats:
-    """x (courses, in) @ weights for an x that is nearly all zeros: a step has some ten notes among hundreds of
-    inputs. For several courses the plain product is as fast."""
+    """x (courses, in) @ weights for an x that is nearly all zeros: a step has some ten notes among hundreds
+    of inputs. For several courses the plain product is as fast."""
     if len(x) > 1:
         return np.asarray(x @ weights)
     (where,) = x[0].nonzero()
@@ -165,7 +165,9 @@ class NumpySeq2SeqThought:
         scores += mind.lag[:, ago]
         highest = np.maximum(scores.max(-1, initial=-np.inf), mind.nothing)[..., None]
         weights = np.exp(scores - highest)
-        return np.asarray(weights / (weights.sum(-1, keepdims=True) + np.exp(mind.nothing[:, None] - highest)))
+        return np.asarray(
+            weights / (weights.sum(-1, keepdims=True) + np.exp(mind.nothing[:, None] - highest))
+        )
 
     def fork(self, chosen: Sequence[int]) -> NumpySeq2SeqThought:
         which = list(chosen)

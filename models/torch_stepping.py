@@ -90,6 +90,11 @@ class TorchThought:
 class Seq2SeqThought(TorchThought):
     """`outputs` are the encoder's last (courses, up to attention + 1, H), `heard` the inputs they are of."""
 
+    outputs: Tensor
+    heard: Tensor
+    encoder: tuple[Tensor, Tensor]
+    decoder: tuple[Tensor, Tensor]
+
     def take_in(self, heard: Tensor) -> None:
         first = not hasattr(self, "outputs")
         output, self.encoder = self.net.encoder(heard[:, None], None if first else self.encoder)
@@ -117,8 +122,9 @@ class Seq2SeqThought(TorchThought):
 
     def remember(self, other: Seq2SeqThought, which: Tensor) -> None:
         self.outputs, self.heard = other.outputs[which], other.heard[which]
-        self.encoder = tuple(layers[:, which].contiguous() for layers in other.encoder)
-        self.decoder = tuple(layers[:, which].contiguous() for layers in other.decoder)
+        for name in ("encoder", "decoder"):
+            h, c = getattr(other, name)
+            setattr(self, name, (h[:, which].contiguous(), c[:, which].contiguous()))
 
 
 class WaveNetThought(TorchThought):

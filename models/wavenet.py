@@ -1,9 +1,9 @@
 """The second mind: a WaveNet over frames, in torch (van den Oord et al. 2016).
 
-Causal convolutions of width 3 whose dilation doubles from layer to layer, each gated (tanh times sigmoid), with a
-residual path to the next layer and a skip path to the output. With dilations from 1 to 128 a step hears 511
-steps, 32 bars of 4/4. The stack reads only what was heard; the cue joins at the output, so that a session is
-heard once whatever is imagined meanwhile.
+Causal convolutions of width 3 whose dilation doubles from layer to layer, each gated (tanh times sigmoid),
+with a residual path to the next layer and a skip path to the output. With dilations from 1 to 128 a step
+hears 511 steps, 32 bars of 4/4. The stack reads only what was heard; the cue joins at the output, so that a
+session is heard once whatever is imagined meanwhile.
 
 Shapes: B sequences, T steps, C channels, S skip channels.
 """

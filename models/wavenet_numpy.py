@@ -39,7 +39,10 @@ class NumpyWaveNet:
     def __init__(self, weights: Weights, channels: int, skip: int, layers: int, head_hidden: int) -> None:
         self.entry, self.entry_bias = np.ascontiguousarray(weights["entry.weight"].T), weights["entry.bias"]
         self.layers = [Layer(weights, number) for number in range(layers)]
-        self.output, self.output_bias = np.ascontiguousarray(weights["output.weight"].T), weights["output.bias"]
+        self.output, self.output_bias = (
+            np.ascontiguousarray(weights["output.weight"].T),
+            weights["output.bias"],
+        )
         self.cue = np.ascontiguousarray(weights["cue.weight"].T)
         self.head = Head(weights)
         self.channels = channels
@@ -51,8 +54,8 @@ class NumpyWaveNet:
 
 
 class NumpyWaveNetThought:
-    """For each layer its inputs of the last two dilations' steps, (courses, 2 * dilation, C), as a ring in which
-    `_step` modulo its length is the oldest and the next to be written."""
+    """For each layer its inputs of the last two dilations' steps, (courses, 2 * dilation, C), as a ring in
+    which `_step` modulo its length is the oldest and the next to be written."""
 
     def __init__(self, mind: NumpyWaveNet) -> None:
         self._mind = mind

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import threading
 from typing import Any
 
@@ -10,49 +12,65 @@ import pytest
 
 from jamd.clock import Inbox, SystemClock
 from jamd.events import Failed, Predicted, Stop
-from jamd.improviser import Improviser
+from jamd.improviser import Improviser, Wishes
 from jamd.models.features import Place
 from jamd.models.sampling import Knobs
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH, OFFSET_BINS, TOKENS, VELOCITY_BINS
 from jamd.note import REST, Frame, Onset
+from jamd.scales import scale_of
 from jamd.worker import InlineWorker, ThreadWorker
 
 BAR = [Place(step, 16) for step in range(16)]
 
 
-class ShyWord:
+class ShySpelling:
     """Would rather not, and if it must, plays middle C."""
 
+    def __init__(self, courses: int) -> None:
+        self.courses = courses
+
     def logits(self) -> Any:
-        logits = np.full(TOKENS, -np.inf, np.float32)
-        logits[60 - LOWEST_PITCH] = -20.0
-        logits[END] = 0.0
+        logits = np.full((self.courses, TOKENS), -np.inf, np.float32)
+        logits[:, 60 - LOWEST_PITCH] = -20.0
+        logits[:, END] = 0.0
         return logits
 
-    def velocity_logits(self, token: int) -> Any:
-        assert token < KEYS
-        return np.zeros(VELOCITY_BINS, np.float32)
+    def velocity_logits(self, tokens: Any) -> Any:
+        assert (tokens < KEYS).all()
+        return np.zeros((self.courses, VELOCITY_BINS), np.float32)
 
-    def offset_logits(self, velocity: int) -> Any:
-        return np.zeros(OFFSET_BINS, np.float32)
+    def offset_logits(self, velocities: Any) -> Any:
+        return np.zeros((self.courses, OFFSET_BINS), np.float32)
 
-    def add(self, token: int, velocity: int = 0, offset: int = 0) -> None: ...
+    def add(self, tokens: Any, velocities: Any, offsets: Any) -> None: ...
+
+
+class ShyThought:
+    """It keeps all that it heard."""
+
+    def __init__(self, courses: int = 1) -> None:
+        self.courses = courses
+        self.heard: list[tuple[Any, Any]] = []
+
+    def hear(self, players: Any, owns: Any, places: Any) -> None:
+        assert len(players) == len(owns) == len(places) == self.courses
+        self.heard.append((players, owns))
+
+    def begin(self) -> None: ...
+
+    def spell(self, befores: Any, cues: Any) -> ShySpelling:
+        assert len(befores) == len(cues) == self.courses
+        return ShySpelling(self.courses)
+
+    def fork(self, chosen: Any) -> ShyThought:
+        return type(self)(len(chosen))
 
 
 class ShyMind:
-    """Its memory is the list of what it heard."""
+    thought = ShyThought
 
-    def start(self) -> tuple[Frame, ...]:
-        return ()
-
-    def hear(self, memory: Any, player: Frame, own: Frame, place: Place) -> Any:
-        return (*memory, (player, own))
-
-    def begin(self, memory: Any) -> Any:
-        return None
-
-    def word(self, memory: Any, turn: Any, before: Frame, place: Place, duet: bool) -> tuple[Any, ShyWord]:
-        return None, ShyWord()
+    def start(self) -> ShyThought:
+        return self.thought()
 
 
 def test_an_answer_comes_in_on_the_one() -> None:
@@ -68,7 +86,105 @@ def test_an_answer_that_is_broken_off_was_never_heard() -> None:
     answer = improviser.answer(BAR)
     next(answer)
     next(answer)
-    assert len(improviser._memory) == 1
+    assert isinstance(improviser._thought, ShyThought)
+    assert len(improviser._thought.heard) == 1
+
+
+class Counting(ShySpelling):
+    """Plays as many different notes as there are courses: course c always strikes 60 + c, then ends."""
+
+    struck = False
+
+    def logits(self) -> Any:
+        logits = np.full((self.courses, TOKENS), -np.inf, np.float32)
+        logits[:, END] = 0.0
+        if not self.struck:
+            courses = np.arange(self.courses)
+            logits[courses, 60 - LOWEST_PITCH + courses] = 20.0
+        return logits
+
+    def add(self, tokens: Any, velocities: Any, offsets: Any) -> None:
+        self.struck = True
+
+
+class CountingThought(ShyThought):
+    forks: list[list[int]]
+
+    def spell(self, befores: Any, cues: Any) -> ShySpelling:
+        return Counting(self.courses)
+
+    def fork(self, chosen: Any) -> ShyThought:
+        type(self).forks.append(list(chosen))
+        return super().fork(chosen)
+
+
+class CountingMind(ShyMind):
+    thought = CountingThought
+
+
+def test_what_is_due_is_decided_and_the_rest_imagined_anew_from_there() -> None:
+    """The call has an F sharp in every step; of eight candidates the one that strikes it is played at once
+    when there is no time, and all go on from it."""
+    CountingThought.forks = []
+    improviser = Improviser(CountingMind(), Knobs(), 1, Wishes(candidates=8))
+    for place in BAR:
+        improviser.hear(Frame((Onset(66, 80),)), REST, place)
+    hurried = improviser.answer(BAR[:4], lambda step: 0.0 if step < 2 else math.inf)
+    assert [onset.pitch for onset in next(hurried).onsets] == [66]
+    assert CountingThought.forks == [[0] * 8]
+    assert [onset.pitch for onset in next(hurried).onsets] == [66]
+    assert CountingThought.forks[1] == [6] * 8
+    rest = [next(iter(frame.onsets)).pitch for frame in hurried]
+    assert len(rest) == 2
+    assert CountingThought.forks[2:] == [[6] * 8]
+
+
+def test_an_answer_keeps_to_the_scale_that_is_wished_or_heard() -> None:
+    class Anything(ShySpelling):
+        def logits(self) -> Any:
+            logits = np.zeros((self.courses, TOKENS), np.float32)
+            logits[:, KEYS:END] = -np.inf
+            return logits
+
+    class AnythingThought(ShyThought):
+        def spell(self, befores: Any, cues: Any) -> ShySpelling:
+            return Anything(self.courses)
+
+    class AnythingMind(ShyMind):
+        thought = AnythingThought
+
+    dorian = scale_of("D", "dorian")
+    for wishes in (Wishes(scale=scale_of("Eb", "major")), Wishes(follow_scale=True), Wishes()):
+        improviser = Improviser(AnythingMind(), Knobs(), 1, wishes)
+        for step, pitch in enumerate((62, 64, 65, 67, 69, 71, 72, 74)):
+            improviser.hear(Frame((Onset(pitch, 80),)), REST, BAR[step])
+        frames = itertools.islice(improviser.answer(BAR), 8)
+        classes = {onset.pitch % 12 for frame in frames for onset in frame.onsets}
+        wanted = wishes.scale or (dorian if wishes.follow_scale else set(range(12)))
+        assert classes == wanted
+
+
+def test_an_answer_plays_in_the_register_that_is_wished() -> None:
+    class Anything(ShySpelling):
+        def logits(self) -> Any:
+            logits = np.zeros((self.courses, TOKENS), np.float32)
+            logits[:, KEYS:END] = -np.inf
+            logits[:, END] = 3.0
+            return logits
+
+    class AnythingThought(ShyThought):
+        def spell(self, befores: Any, cues: Any) -> ShySpelling:
+            return Anything(self.courses)
+
+    class AnythingMind(ShyMind):
+        thought = AnythingThought
+
+    for register in (-12.0, 0.0, 12.0):
+        improviser = Improviser(AnythingMind(), Knobs(), 1, Wishes(register=register))
+        for place in BAR:
+            improviser.hear(Frame((Onset(60, 80),)), REST, place)
+        pitches = [onset.pitch for frame in improviser.answer(BAR) for onset in frame.onsets]
+        assert 60 + register - 8 < sum(pitches) / len(pitches) < 60 + register + 8
 
 
 def test_a_thread_does_the_same_work_as_no_thread() -> None:
@@ -115,9 +231,12 @@ def test_a_cancelled_answer_stops_between_two_frames() -> None:
 
 @pytest.mark.parametrize("threaded", [False, True])
 def test_a_fault_comes_back_as_one_line_and_the_worker_lives(threaded: bool) -> None:
-    class Broken(ShyMind):
-        def begin(self, memory: Any) -> Any:
+    class BrokenThought(ShyThought):
+        def begin(self) -> None:
             raise ValueError("no strings\nat all")
+
+    class Broken(ShyMind):
+        thought = BrokenThought
 
     inbox = Inbox()
     improviser = Improviser(Broken(), Knobs(), 1)

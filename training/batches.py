@@ -1,8 +1,9 @@
 """Pieces cut into conversations: who plays which bars, and the network's inputs and targets for it.
 
 Trading gives alternate spans to the player and to jamd, cut at bar lines, or at the phrases of a solo where
-they are known; a note belongs to the part in whose span it begins and ends with that span at the latest. A duet
-gives one track to one part and the rest to the other. Everything is moved to C, as it will be in playing.
+they are known; a note belongs to the part in whose span it begins and ends with that span at the latest. A
+duet gives one track to one part and the rest to the other. Everything is moved to C, as it will be in
+playing.
 """
 
 from __future__ import annotations
@@ -202,7 +203,8 @@ def batch_of(conversations: Sequence[Conversation]) -> Batch:
     velocity = np.where(key >= 0, struck[frame, key], 0).astype(np.int64)
     token = np.where(key < 0, END, np.where(velocity > 0, key, KEYS + key))
     offset = np.where(velocity > 0, late[frame, key].astype(np.int64) - 1, UNKNOWN)
-    before = _later((rolls.attacks[:, OWN] > 0) | (rolls.holds[:, OWN] > 0)).reshape(-1, KEYS)[where]
+    sounding = (rolls.attacks[:, OWN] > 0) | (rolls.holds[:, OWN] > 0)
+    before: Bools = np.asarray(_later(sounding).reshape(-1, KEYS)[where], bool)
     return Batch(heard, asked, turns, own, frame, token, np.maximum(velocity - 1, 0), offset, before)
 
 
@@ -231,8 +233,8 @@ class Sampler:
     """Draws conversations from pieces. Long pieces are drawn more often, but by less than their length says:
     the many short songs shall not drown.
 
-    Each sequence of a training has a number, and the seed and that number alone decide what it is: so a resumed
-    training goes on with what would have come, and several processes share one without talking.
+    Each sequence of a training has a number, and the seed and that number alone decide what it is: so a
+    resumed training goes on with what would have come, and several processes share one without talking.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ WARM_UP_UPDATES = 200
 LOWEST_RATE = 0.02
 """Of the full learning rate, at the end of its half cosine."""
 SMALL_BATCHES = 0.2
-"""The first fifth of a training uses batches of half the size: the start is bound by the number of updates."""
+"""The first fifth of a training uses batches of half the size: the number of updates bounds the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Recipe:
     dropout: float = 0.1
     weight_decay: float = 0.01
     average: float = 0.999
-    """The weights that are kept are a running mean over about 1 / (1 - average) updates (Polyak averaging)."""
+    """The weights kept are a running mean over about 1 / (1 - average) updates (Polyak averaging)."""
     check_updates: int = 250
     """Updates between two scorings of the held-out music."""
     touch: bool = True
@@ -147,8 +147,9 @@ def fit(
     """Train on from `state` until the recipe's epochs are over.
 
     `questions` are what the model is scored by; `epoch_sequences` are a pass over the music. The same music,
-    recipe and number of threads give the same weights on a CPU, in one go or resumed. KeyboardInterrupt ends the
-    training; a loss that is not a number ends it with FloatingPointError before it can touch the weights.
+    recipe and number of threads give the same weights on a CPU, in one go or resumed. KeyboardInterrupt ends
+    the training; a loss or weights that are not numbers end it with FloatingPointError, and such weights are
+    neither scored nor kept.
     """
     of_sequences = recipe.epochs * epoch_sequences
     warm_up_updates = min(WARM_UP_UPDATES, max(1, of_sequences // recipe.batch // 10))
@@ -175,13 +176,13 @@ def fit(
         # Dropout must not depend on what came before, or a resumed training would go another way.
         torch.manual_seed(recipe.seed * 1_000_003 + state.updates * group.size() + group.rank())
         key_nats, *touch_nats = nats(spread, batch, device)
-        loss = key_nats + sum(touch_nats) if recipe.touch else key_nats
+        loss = key_nats + sum(touch_nats) if recipe.touch else key_nats + group.idle(touch_nats)
         frames, own_nats = group.total(float(batch.frames), loss.item())
         value = own_nats / frames
         if not math.isfinite(value):
             raise FloatingPointError(f"the loss is {value} after {state.updates} updates")
         state.optimiser.zero_grad(set_to_none=True)
-        (loss * (group.size() / frames)).backward()  # type: ignore[no-untyped-call]
+        (loss * (group.size() / frames)).backward()
         nn.utils.clip_grad_norm_(state.model.parameters(), CLIP)
         warm_up = min(1.0, (state.updates + 1) / warm_up_updates)
         falling = LOWEST_RATE + (1 - LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * done))
@@ -196,10 +197,20 @@ def fit(
         seen = state.mean_nats
         state.mean_nats = value if math.isnan(seen) else 0.98 * seen + 0.02 * value
         last = state.sequences >= of_sequences
-        scored = check() if last or state.updates % recipe.check_updates == 0 else ()
+        scoring = last or state.updates % recipe.check_updates == 0
+        epochs = state.sequences // epoch_sequences  # one batch may be several passes over a few pieces
+        # Asked only now and then, because a GPU must be waited for; in between, the next loss tells.
+        if (scoring or epochs > epoch) and not sound(state):
+            raise FloatingPointError(f"the weights are no numbers after {state.updates} updates")
+        scored = check() if scoring else ()
         diary.report(Progress(state.sequences, of_sequences, state.updates, state.mean_nats, *scored))
-        if state.sequences // epoch_sequences > epoch or last:
-            diary.epoch(epoch + 1, state)
+        if epochs > epoch:
+            diary.epoch(epochs, state)
+
+
+def sound(state: State) -> bool:
+    """Whether all weights are numbers."""
+    return all(bool(tensor.isfinite().all()) for tensor in state.averaged.values())
 
 
 @torch.no_grad()

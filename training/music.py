@@ -31,9 +31,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Music:
-    """`source` gives sequences to learn from, `epoch_sequences` of which are a pass over all; `held_out` is what
-    scores are taken on; `conversations` are as many of both kinds as Markov counts; `cases` are calls to answer
-    as samples. `key` is what bundles say of it: "C", or "as is"."""
+    """`source` gives sequences to learn from, `epoch_sequences` of which are a pass over all; `held_out` is
+    what scores are taken on; `conversations` are as many of both kinds as Markov counts; `cases` are calls to
+    answer as samples. `key` is what bundles say of it: "C", or "as is"."""
 
     source: Source
     epoch_sequences: int
@@ -48,9 +48,7 @@ class Music:
     def questions(self) -> list[Batch]:
         """The held-out music as batches, those of one length together."""
         by_length = sorted(self.held_out, key=lambda c: c.steps)
-        return [
-            batch_of(by_length[i : i + QUESTION_BATCH]) for i in range(0, len(by_length), QUESTION_BATCH)
-        ]
+        return [batch_of(by_length[i : i + QUESTION_BATCH]) for i in range(0, len(by_length), QUESTION_BATCH)]
 
 
 def recordings(

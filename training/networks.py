@@ -12,8 +12,8 @@ ARCHITECTURES = ("seq2seq", "wavenet")
 
 
 def settings_of(arch: str, hidden: int | None, layers: int | None) -> dict[str, int]:
-    """The settings of a network: `hidden` is the width of an LSTM layer or the channels of a convolution, None for
-    the usual size."""
+    """The settings of a network: `hidden` is the width of an LSTM layer or the channels of a convolution,
+    None for the usual size."""
     if arch == "seq2seq":
         return seq2seq.Settings(**_given(hidden=hidden, encoder_layers=layers)).as_dict()
     return wavenet.Settings(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jamd.training.music import Music
 
 
-class Emphasis(click.ParamType):
+class Emphasis(click.ParamType):  # type: ignore[type-arg]
     name = "folder=factor"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -86,7 +86,8 @@ def command(
     """Learn from recordings: MIDI files or folders of them, or a benchmark file (.npz).
 
     Pieces in a folder named `valid` are held out and score the model; without such a folder, one piece in ten
-    is. Each training leaves a run folder (`jamd runs`), with the best weights so far, and can be gone on with.
+    is. Each training leaves a run folder (`jamd runs`), with the best weights so far, and can be gone on
+    with.
     """
     from jamd.files import check_writable
     from jamd.models import bundle
@@ -123,9 +124,7 @@ def command(
             read = music.recordings(paths, steps, seed, dict(emphasis), cache, progress.track, say)
     say(read.summary)
 
-    recipe = fit.Recipe(
-        epochs, seed, batch, learning_rate, dropout, weight_decay, touch=read.touch
-    )
+    recipe = fit.Recipe(epochs, seed, batch, learning_rate, dropout, weight_decay, touch=read.touch)
     card: dict[str, Any] = {
         "arch": arch,
         "settings": networks.settings_of(arch, hidden, layers) if arch != "markov" else {},
@@ -143,9 +142,18 @@ def command(
         return
 
     learning = Learning(
-        read, recipe, card, where, parent or runs.default_folder(), output.stem, checkpoint_epochs, sample_epochs
+        read,
+        recipe,
+        card,
+        where,
+        parent or runs.default_folder(),
+        output.stem,
+        checkpoint_epochs,
+        sample_epochs,
     )
-    showing = Progress(*columns, TextColumn("{task.fields[nats]}"), console=console) if first else nullcontext()
+    showing = (
+        Progress(*columns, TextColumn("{task.fields[nats]}"), console=console) if first else nullcontext()
+    )
     with group.together(where), showing:
         if first:
             task = showing.add_task("learning", total=None, nats="")  # type: ignore[union-attr]

@@ -1,0 +1,72 @@
+"""Which answer is played: what was called, what was imagined, and which of it is taken."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jamd.choice import TASTE, Taste, scores
+from jamd.note import Frame, Note, frames_of
+
+
+def melody(*pitches: int, step_beats: float = 0.5) -> list[Frame]:
+    notes = [Note(pitch, 80, i * step_beats, (i + 1) * step_beats) for i, pitch in enumerate(pitches)]
+    return frames_of(notes)
+
+
+CALL = melody(60, 62, 64, 65, 67, 69, 71, 72)
+IN_KEY = melody(67, 65, 64, 62, 64, 60, 71, 69)
+OUT_OF_KEY = melody(61, 63, 66, 68, 70, 61, 63, 66)
+
+
+def best(
+    *candidates: list[Frame], nats: list[float] | None = None, taste: Taste = TASTE, **wishes: float
+) -> int:
+    return int(scores(candidates, CALL, nats or [1.0] * len(candidates), taste=taste, **wishes).argmax())
+
+
+def test_an_answer_in_the_key_of_the_call_is_preferred() -> None:
+    assert best(OUT_OF_KEY, IN_KEY) == 1
+
+
+def test_the_answer_most_like_the_others_is_preferred() -> None:
+    taste = Taste(0, 1, 0, 0, 0, 0, 0)
+    near, far = melody(67, 65, 64, 62, 64, 60, 71, 67), melody(60, 73, 61, 50, 66, 55, 80, 62)
+    assert best(far, IN_KEY, near, taste=taste) in (1, 2)
+
+
+def test_a_figure_of_the_call_is_taken_up_at_any_pitch() -> None:
+    moved = [Frame(f.onsets and tuple(type(o)(o.pitch + 3, o.velocity) for o in f.onsets)) for f in CALL]
+    assert best(IN_KEY, moved, taste=Taste(0, 0, 1, 0, 0, 0, 0)) == 1
+
+
+@pytest.mark.parametrize(("density", "wanted"), [(1.0, 1), (2.0, 0), (0.5, 2)])
+def test_the_number_of_notes_is_the_calls_or_what_was_wished(density: float, wanted: int) -> None:
+    busy, calm = melody(*range(60, 76), step_beats=0.25), melody(60, 64, 67, 72, step_beats=1.0)
+    assert best(busy, IN_KEY, calm, taste=Taste(0, 0, 0, 1, 0, 0, 0), density=density) == wanted
+
+
+@pytest.mark.parametrize(("register", "wanted"), [(0.0, 0), (12.0, 1), (-12.0, 2)])
+def test_the_register_is_the_calls_or_what_was_wished(register: float, wanted: int) -> None:
+    up, down = (
+        [Frame(tuple(type(o)(o.pitch + by, o.velocity) for o in f.onsets)) for f in IN_KEY]
+        for by in (12, -12)
+    )
+    assert best(IN_KEY, up, down, taste=Taste(0, 0, 0, 0, 1, 0, 0), register=register) == wanted
+
+
+def test_what_is_far_more_or_less_likely_than_the_rest_is_not_played() -> None:
+    taste = Taste(0, 0, 0, 0, 0, 1, 0)
+    others = [IN_KEY] * 5
+    assert best(*others, nats=[1.0, 90.0, 101.0, 100.0, 300.0], taste=taste) == 3
+
+
+def test_the_call_played_back_is_no_answer() -> None:
+    assert best(CALL, IN_KEY, taste=Taste(0, 0, 0, 0, 0, 0, 1)) == 1
+
+
+def test_silence_has_a_score_too() -> None:
+    rest = [Frame()] * 16
+    assert np.isfinite(scores([rest, IN_KEY], CALL, [1.0, 2.0])).all()
+    assert np.isfinite(scores([rest, IN_KEY], [], [1.0, 2.0])).all()
+    assert np.isfinite(scores([IN_KEY], CALL, [1.0])).all()
