@@ -11,10 +11,6 @@ import pytest
 from jamd.models import book
 from jamd.models.features import Cue, Place
 from jamd.models.memory import (
-    BARS,
-    CALL,
-    KINDS,
-    MET,
     ONSETS,
     POWERS,
     SIZES,
@@ -23,6 +19,7 @@ from jamd.models.memory import (
     Remembering,
     RememberingThought,
 )
+from jamd.models.pointers import BARS, CALL, KINDS, MET
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH, TOKENS, Ints, key_of
 from jamd.note import REST, Frame, Onset
 from jamd.training.memory import fit_memory, nats_per_step, questions_of, spelt

@@ -67,7 +67,7 @@ def events_of(conversation: Conversation) -> Events:
     above = np.where(first, KEYS, np.r_[KEYS, key[:-1]])
     numbers = together(parts[PLAYER], own)
     ago = np.arange(len(numbers))[:, None] - np.arange(1, max(ORDERS) + 1)
-    newest_first = np.where(ago >= 0, numbers[ago], np.uint64(0))
+    newest_first = np.where(ago >= 0, numbers[np.maximum(ago, 0)], np.uint64(0))
     sounding = np.zeros_like(struck)
     sounding[1:] = (struck | held)[:-1]
     own_before = np.r_[np.zeros(1, np.uint64), step_number(struck, held)[:-1]]

@@ -29,7 +29,7 @@ PULL = 1e-3
 @dataclass(frozen=True, slots=True)
 class Questions:
     """The T tokens that came, each with the votes there were before it: V votes in all, in order of `row`.
-    `chance` (T,) is the mind's own of what came; of the votes `features` (V, FEATURES), `power` (V,),
+    `chance` (T,) is the mind's own of what came; of the votes `features` (V, len(SIZES)), `power` (V,),
     `log_chance` (V,) and whether they were `right` (V,)."""
 
     frames: float
