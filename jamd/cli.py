@@ -19,6 +19,7 @@ COMMANDS = {
     "render": "Answer a MIDI file with a MIDI file",
     "train": "Learn from recordings: MIDI files or folders of them",
     "evaluate": "Score models side by side, with the floor beside them",
+    "runs": "List training runs, show one, compare several",
     "models": "List the models that are bundled, and show their cards",
     "ports": "List the MIDI inputs and outputs of this machine",
     "panic": "Silence an output now",

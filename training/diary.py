@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.summary_pb2 import Summary
 
+from jamd.errors import JamdError
 from jamd.models import bundle
 from jamd.training import checkpoint, runs
 from jamd.training.fit import Progress, Scores, State, Weights
 from jamd.training.runs import Run
 
+EVENTS = "events"
+"""What the names of TensorBoard's files begin with."""
 Sample = Callable[[Path, int], None]
 """Writes sample answers of the model in a bundle, for an epoch."""
 
@@ -31,13 +37,19 @@ class RunDiary:
         checkpoint_epochs: int,
         sample: Sample | None,
         show: Callable[[Progress], None],
+        epochs_before: int = 0,
         seconds_before: float = 0.0,
     ) -> None:
-        """`card` is the bundle's header but for the scores; `seconds_before` were spent before a resume."""
+        """`card` is the bundle's header but for the scores; `epochs_before` were done, and `seconds_before`
+        spent, before a resume."""
         self._run, self._card, self._show, self._sample = run, card, show, sample
         self._epoch_sequences, self._checkpoint_epochs = epoch_sequences, checkpoint_epochs
         self._began = time.monotonic() - seconds_before
-        self._board = SummaryWriter(str(run.folder))
+        self._epochs = epochs_before
+        # Not its SummaryWriter, which writes in a thread of its own: a full disk would end that thread, and
+        # the training would wait for ever once the queue to it is full.
+        with _writing(run.folder / EVENTS):
+            self._events = EventsWriter(str(run.folder / EVENTS))
 
     def report(self, now: Progress) -> None:
         if now.scores is not None:
@@ -49,15 +61,19 @@ class RunDiary:
                 **asdict(now.scores),
             }
             path = self._run.folder / runs.LOSSES
-            new = not path.exists()
-            with path.open("a", newline="") as file:
-                writer = csv.DictWriter(file, runs.COLUMNS)
-                if new:
-                    writer.writeheader()
-                writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
-            for name in ("learned_nats_per_step", *asdict(now.scores)):
-                self._board.add_scalar(name, row[name], now.updates)
-            self._board.flush()
+            with _writing(path):
+                new = not path.exists()
+                with path.open("a", newline="") as file:
+                    writer = csv.DictWriter(file, runs.COLUMNS)
+                    if new:
+                        writer.writeheader()
+                    writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+            names = ("learned_nats_per_step", *asdict(now.scores))
+            values = [Summary.Value(tag=name, simple_value=row[name]) for name in names]
+            event = Event(wall_time=time.time(), step=now.updates, summary=Summary(value=values))
+            with _writing(self._run.folder / EVENTS):
+                self._events.write_event(event)
+                self._events.flush()
         self._show(now)
 
     def keep(self, weights: Weights, scores: Scores, updates: int) -> None:
@@ -65,10 +81,20 @@ class RunDiary:
         bundle.write(self._run.folder / runs.MODEL, weights, header)
 
     def epoch(self, number: int, state: State) -> None:
-        if number % self._checkpoint_epochs == 0:
+        before, self._epochs = self._epochs, number
+        if number // self._checkpoint_epochs > before // self._checkpoint_epochs:
             checkpoint.write(self._run.folder / runs.CHECKPOINT, state, dict(self._card))
         if self._sample is not None and (self._run.folder / runs.MODEL).exists():
             self._sample(self._run.folder, number)
 
     def close(self) -> None:
-        self._board.close()
+        with _writing(self._run.folder / EVENTS):
+            self._events.close()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise JamdError(f"cannot write {path}: {error.strerror}") from error

@@ -1,8 +1,8 @@
 """Training in several processes, one per device, as PyTorch's launcher starts them.
 
-`torchrun --nproc-per-node 2 -m jamd train ...` tells each process its rank by environment variables. Each reads
-all the music and learns from its own share of every batch; gradients are averaged by DistributedDataParallel.
-Alone, everything here does nothing.
+`torchrun --nproc-per-node 2 -m jamd train ...` tells each process its rank by environment variables. Each
+reads all the music and learns from its own share of every batch; gradients are averaged by
+DistributedDataParallel. Alone, everything here does nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def rank() -> int:
 
 def device(kind: str) -> torch.device:
     """The device of this process: each has a GPU of its own."""
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if kind == "cuda" else torch.device(kind)
+    return (
+        torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if kind == "cuda" else torch.device(kind)
+    )
 
 
 @contextmanager
@@ -44,7 +46,13 @@ def together(device: torch.device) -> Iterator[None]:
 
 def spread(model: nn.Module) -> nn.Module:
     """The model as it is trained by all: its gradients are means over the processes."""
-    return DistributedDataParallel(model) if size() > 1 else model
+    # static_graph, because some weights never get a gradient: a WaveNet's last layer has none after it.
+    return DistributedDataParallel(model, static_graph=True) if size() > 1 else model
+
+
+def idle(losses: Sequence[torch.Tensor]) -> torch.Tensor | float:
+    """Nothing: what to add to a loss for outputs that are not learned, as processes together need all used."""
+    return 0.0 * sum(losses) if size() > 1 else 0.0
 
 
 def share(numbers: Sequence[int]) -> Sequence[int]:

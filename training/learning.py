@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from jamd.plot import draw
 from jamd.rendering import render
 from jamd.training import checkpoint, fit, group, networks, runs
 from jamd.training.diary import RunDiary
+from jamd.training.lock import locked
 from jamd.training.music import Music
 from jamd.training.runs import Run
 
@@ -55,56 +57,60 @@ class Learning:
     sample_epochs: int
 
     def run(self, resume: str | None, show: Callable[[fit.Progress], None], say: Say) -> Run:
-        """Train, from the beginning or from a run's last checkpoint, and return the run as it ended: finished,
-        stopped by KeyboardInterrupt, or failed because the loss was no number."""
+        """Train, from the beginning or from a run's last checkpoint, and return the run as it ended:
+        finished, stopped by KeyboardInterrupt, or failed because the loss was no number. Raises JamdError."""
         torch.manual_seed(self.recipe.seed)
         model = networks.build(self.card["arch"], self.card["settings"], self.recipe.dropout).to(self.device)
         state = fit.begin(model, self.recipe)
-        run, seconds = self._begin(resume, state)
-        first = group.rank() == 0
-        diary: fit.Diary = _Silent()
-        if first:
+        run = self._begin(resume, state)
+        if group.rank() != 0:
+            self._fit(state, _Silent())
+            return run
+        with locked(run.folder):
+            run, seconds = runs.resumed(run, state.updates) if resume is not None else (run, 0.0)
             say(f"run {run.folder}")
+            sample = self._sample if self.sample_epochs and self.music.cases else None
             diary = RunDiary(
                 run,
                 self.card,
                 self.music.epoch_sequences,
                 self.checkpoint_epochs,
-                self._sample if self.sample_epochs and self.music.cases else None,
+                sample,
                 show,
+                state.sequences // self.music.epoch_sequences,
                 seconds,
             )
-        how: dict[str, Any] = {"state": runs.FINISHED}
-        try:
-            fit.fit(
-                state,
-                self.music.source,
-                self.music.questions(),
-                self.music.epoch_sequences,
-                self.recipe,
-                self.device,
-                diary,
-            )
-        except KeyboardInterrupt:
-            how = {"state": runs.STOPPED}
-        except FloatingPointError as error:
-            how = {"state": runs.FAILED, "reason": str(error)}
-        except JamdError as error:
-            runs.ended(run, runs.FAILED, reason=str(error))
-            raise
-        if isinstance(diary, RunDiary):
+            try:
+                how = self._fit(state, diary)
+            except JamdError as error:
+                with suppress(JamdError):  # a disk that is full is full for this too
+                    runs.ended(run, runs.FAILED, reason=str(error))
+                raise
             diary.close()
             run = runs.ended(run, **how)
-            if not (run.folder / runs.MODEL).exists():
-                raise JamdError(
-                    f"the training ended before any weights were scored; `--resume {run.name}` goes on"
-                    if how["state"] == runs.STOPPED and (run.folder / runs.CHECKPOINT).exists()
-                    else f"the training ended before any weights were scored ({how.get('reason', 'stopped')})"
-                )
+        if not (run.folder / runs.MODEL).exists():
+            raise JamdError(
+                f"the training ended before any weights were scored; `--resume {run.name}` goes on"
+                if how["state"] == runs.STOPPED and (run.folder / runs.CHECKPOINT).exists()
+                else f"the training ended before any weights were scored ({how.get('reason', 'stopped')})"
+            )
         return run
 
-    def _begin(self, resume: str | None, state: fit.State) -> tuple[Run, float]:
-        """The run folder, new or old, and the seconds spent in it before. `state` is put where it left off."""
+    def _fit(self, state: fit.State, diary: fit.Diary) -> dict[str, str]:
+        """Train to the end and say how it came."""
+        music = self.music
+        try:
+            fit.fit(
+                state, music.source, music.questions(), music.epoch_sequences, self.recipe, self.device, diary
+            )
+        except KeyboardInterrupt:
+            return {"state": runs.STOPPED}
+        except FloatingPointError as error:
+            return {"state": runs.FAILED, "reason": str(error)}
+        return {"state": runs.FINISHED}
+
+    def _begin(self, resume: str | None, state: fit.State) -> Run:
+        """The run, new or old. `state` is put where it left off."""
         about = {
             **self.card,
             "name": self.name,
@@ -114,22 +120,22 @@ class Learning:
             "processes": group.size(),
         }
         if resume is None:
-            if group.rank() == 0:
-                return runs.create(self.parent, self.name, about), 0.0
-            return Run(Path(), about), 0.0
+            return runs.create(self.parent, self.name, about) if group.rank() == 0 else Run(Path(), about)
         run = runs.find(resume, self.parent)
         path = run.folder / runs.CHECKPOINT
         if not path.exists():
             raise JamdError(f"{run.folder} has no checkpoint to go on from; train from the beginning")
-        before, now = ({name: card.get(name) for name in NETWORK_FIELDS} for card in (checkpoint.about(path), self.card))
+        before, now = (
+            {name: card.get(name) for name in NETWORK_FIELDS} for card in (checkpoint.about(path), self.card)
+        )
         now = json.loads(json.dumps(now))  # as the checkpoint has it
         if before != now:
             different = ", ".join(name for name in NETWORK_FIELDS if before[name] != now[name])
-            raise UsageError(f"run {run.name} was begun with another {different}; resume with the same options")
+            raise UsageError(
+                f"run {run.name} was begun with another {different}; resume with the same options"
+            )
         checkpoint.read_into(path, state)
-        if group.rank() != 0:
-            return run, 0.0
-        return runs.resumed(run, state.updates)
+        return run
 
     def _sample(self, folder: Path, epoch: int) -> None:
         """Answers of the best weights so far to held-out calls."""
@@ -156,8 +162,8 @@ class Learning:
 
 
 def fit_memory(weights: Weights, header: Mapping[str, Any], music: Music, say: Say) -> dict[str, Any]:
-    """The header with the weights of the session memory that suit this model, fitted on the held-out music, and
-    what they are worth there."""
+    """The header with the weights of the session memory that suit this model, fitted on the held-out music,
+    and what they are worth there."""
     from dataclasses import asdict
 
     from jamd.training.memory import fit_memory as fit_weights

@@ -1,16 +1,18 @@
 """Run folders: each training leaves one, with all that is needed to judge it, repeat it, or go on with it.
 
-    run.json               what was trained: settings, recipe, seed, data by hash, command, machine, how it ended
-    losses.csv             a row each time the held-out music was scored
-    events.out.tfevents.*  the same for TensorBoard
-    model.safetensors      the best weights so far, a bundle
-    checkpoint.safetensors where to go on from
-    samples/               answers to held-out calls, as MIDI and PNG
+run.json               what was trained: settings, recipe, data by hash, command, machine, how it ended
+losses.csv             a row each time the held-out music was scored
+events.out.tfevents.*  the same for TensorBoard
+model.safetensors      the best weights so far, a bundle
+checkpoint.safetensors where to go on from
+samples/               answers to held-out calls, as MIDI and PNG
+lock                   held by the process that trains
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -23,6 +25,7 @@ import platformdirs
 
 from jamd.errors import JamdError
 from jamd.files import write_whole
+from jamd.training.lock import is_locked
 
 ABOUT, LOSSES, MODEL, CHECKPOINT, SAMPLES = (
     "run.json", "losses.csv", "model.safetensors", "checkpoint.safetensors", "samples",
@@ -37,7 +40,9 @@ COLUMNS = (
     "velocity_nats_per_attack",
     "offset_nats_per_attack",
 )
-RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
+RUNNING, FINISHED, STOPPED, FAILED, CUT_OFF = "running", "finished", "stopped", "failed", "cut off"
+TOLD = ("arch", "recipe", "data", "created", "state")
+"""What every run.json says, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +56,24 @@ class Run:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def state(self) -> str:
+        """How the training ended, or that it is running. One that was killed could not write down that it
+        ended: it was cut off."""
+        state = str(self.about["state"])
+        return CUT_OFF if state == RUNNING and not is_locked(self.folder) else state
+
     def losses(self) -> list[dict[str, float]]:
-        """The rows of losses.csv, oldest first. Raises JamdError when the file is damaged."""
+        """The rows of losses.csv, oldest first. A last row without its end, as a kill or a full disk leaves
+        it, is left out. Raises JamdError when the file is damaged."""
         path = self.folder / LOSSES
         try:
-            with path.open(newline="") as file:
-                return [{name: float(text) for name, text in row.items()} for row in csv.DictReader(file)]
+            whole, _, _ = path.read_bytes().decode().rpartition("\n")
+            rows = csv.DictReader(io.StringIO(whole))
+            return [{name: float(row[name]) for name in COLUMNS} for row in rows]
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise JamdError(f"{path} is damaged ({error})") from error
 
 
@@ -96,7 +110,8 @@ def resumed(run: Run, updates: int) -> tuple[Run, float]:
     rows = [row for row in run.losses() if row["updates"] <= updates]
     lines = [",".join(COLUMNS), *(",".join(f"{row[name]:.6g}" for name in COLUMNS) for row in rows)]
     write_whole(run.folder / LOSSES, ("\r\n".join(lines) + "\r\n").encode())
-    run = Run(run.folder, {**run.about, "state": RUNNING})
+    about = {name: value for name, value in run.about.items() if name != "reason"}  # why it failed before
+    run = Run(run.folder, {**about, "state": RUNNING})
     _write(run)
     return run, rows[-1]["seconds"] if rows else 0.0
 
@@ -121,19 +136,29 @@ def read(folder: Path) -> Run:
         raise JamdError(f"{folder} is no run folder: it has no {ABOUT}") from error
     except (OSError, ValueError) as error:
         raise JamdError(f"{path} is damaged ({error})") from error
-    if not isinstance(about, dict):
-        raise JamdError(f"{path} is damaged (it holds no settings)")
+    if (
+        not isinstance(about, dict)
+        or not about.keys() >= set(TOLD)
+        or not all(isinstance(about[name], dict) for name in ("recipe", "data"))
+    ):
+        raise JamdError(f"{path} is damaged (it should hold {', '.join(TOLD)})")
     return Run(folder, about)
 
 
 def find(name: str, parent: Path) -> Run:
-    """A run by its folder or its name. Raises JamdError."""
+    """A run by its folder, its name, or the beginning of its name. Raises JamdError."""
     path = Path(name)
     if (path / ABOUT).is_file():
         return read(path)
     if (parent / name / ABOUT).is_file():
         return read(parent / name)
-    known = ", ".join(run.name for run in found(parent)) or "none"
+    runs = found(parent)
+    meant = [run for run in runs if run.name.startswith(name)]
+    if len(meant) == 1:
+        return meant[0]
+    known = ", ".join(run.name for run in meant or runs) or "none"
+    if meant:
+        raise JamdError(f"there are several runs {name!r}...: {known}")
     raise JamdError(f"there is no run {name!r} in {parent}; there are: {known}")
 
 

@@ -1,0 +1,60 @@
+"""A run folder is locked while a process trains in it. The operating system holds the lock and lets go of it
+however the process ends, so a training that was killed is never taken for one that is still running."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jamd.errors import JamdError
+
+LOCK = "lock"
+BUSY = (BlockingIOError, PermissionError)  # as POSIX and as Windows say it
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run folder. Raises JamdError when another process holds it."""
+    path = folder / LOCK
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise JamdError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        try:
+            _take(handle)
+        except BUSY as error:
+            raise JamdError(f"run {folder.name} is being trained by another process") from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether some process trains in a run folder."""
+    try:
+        handle = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        _take(handle)
+    except BUSY:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _take(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
