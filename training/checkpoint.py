@@ -1,5 +1,5 @@
-"""A training on disk, whole: it goes on from there as if it had never stopped. Like a bundle it is safetensors
-with a JSON header, so nothing in it can run."""
+"""A training on disk, whole: it goes on from there as if it had never stopped. Like a bundle it is
+safetensors with a JSON header, so nothing in it can run."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def spread(model: nn.Module) -> nn.Module:
 
 
 def idle(losses: Sequence[torch.Tensor]) -> torch.Tensor | float:
-    """Nothing: what to add to a loss for outputs that are not learned, as processes together need all used."""
+    """Nothing: what to add to a loss for outputs that are not learned: several processes need all used."""
     return 0.0 * sum(losses) if size() > 1 else 0.0
 
 

@@ -59,6 +59,8 @@ class Learning:
     def run(self, resume: str | None, show: Callable[[fit.Progress], None], say: Say) -> Run:
         """Train, from the beginning or from a run's last checkpoint, and return the run as it ended:
         finished, stopped by KeyboardInterrupt, or failed because the loss was no number. Raises JamdError."""
+        if 1 < group.size() > self.recipe.batch // 2:  # the first batches are of half the size
+            raise UsageError(f"{group.size()} processes need --batch {2 * group.size()} at least")
         torch.manual_seed(self.recipe.seed)
         model = networks.build(self.card["arch"], self.card["settings"], self.recipe.dropout).to(self.device)
         state = fit.begin(model, self.recipe)

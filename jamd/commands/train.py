@@ -83,11 +83,11 @@ def command(
     sample_epochs: int,
     cache: bool,
 ) -> None:
-    """Learn from recordings: MIDI files or folders of them, or a benchmark file (.npz).
+    """Learn from recordings: MIDI files or folders of them.
 
-    Pieces in a folder named `valid` are held out and score the model; without such a folder, one piece in ten
-    is. Each training leaves a run folder (`jamd runs`), with the best weights so far, and can be gone on
-    with.
+    A benchmark file (.npz) will do too. Pieces in a folder named `valid` are held out and score the model;
+    without such a folder, one piece in ten is. Each training leaves a run folder (`jamd runs`), with the best
+    weights so far, and can be gone on with.
     """
     from jamd.files import check_writable
     from jamd.models import bundle
