@@ -52,6 +52,20 @@ class Emphasis(click.ParamType):  # type: ignore[type-arg]
 @click.option("--dropout", default=0.1, show_default=True, type=click.FloatRange(0, 0.9))
 @click.option("--weight-decay", default=0.01, show_default=True, type=click.FloatRange(0, 1))
 @click.option(
+    "--average",
+    default=0.999,
+    show_default=True,
+    type=click.FloatRange(0, 1, max_open=True),
+    help="How much of the running mean of the weights stays at each update.",
+)
+@click.option(
+    "--check-updates",
+    default=250,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Updates between two scorings of the held-out music; the best weights are kept.",
+)
+@click.option(
     "--emphasis", multiple=True, type=Emphasis(), help="Draw music in folders of this name more often."
 )
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads.")
@@ -74,6 +88,8 @@ def command(
     learning_rate: float,
     dropout: float,
     weight_decay: float,
+    average: float,
+    check_updates: int,
     emphasis: tuple[tuple[str, float], ...],
     threads: int,
     device: str,
@@ -124,7 +140,9 @@ def command(
             read = music.recordings(paths, steps, seed, dict(emphasis), cache, progress.track, say)
     say(read.summary)
 
-    recipe = fit.Recipe(epochs, seed, batch, learning_rate, dropout, weight_decay, touch=read.touch)
+    recipe = fit.Recipe(
+        epochs, seed, batch, learning_rate, dropout, weight_decay, average, check_updates, read.touch
+    )
     card: dict[str, Any] = {
         "arch": arch,
         "settings": networks.settings_of(arch, hidden, layers) if arch != "markov" else {},
