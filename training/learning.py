@@ -87,6 +87,8 @@ class Learning:
             except JamdError as error:
                 with suppress(JamdError):  # a disk that is full is full for this too
                     runs.ended(run, runs.FAILED, reason=str(error))
+                with suppress(JamdError):
+                    diary.close()
                 raise
             diary.close()
             run = runs.ended(run, **how)
