@@ -21,7 +21,7 @@ import torch
 from corpus import write_corpus
 
 from jamd.models import seq2seq, wavenet
-from jamd.training import beats, fit, pieces
+from jamd.training import beats, fit, pieces, reading
 from jamd.training.batches import Batch, Sampler
 
 BAR = 0.8
@@ -72,10 +72,10 @@ class Watch:
 def read(paths: list[Path]) -> list[pieces.QuantisedPiece]:
     """The pieces in files and folders, read twice to tell what the cache saves."""
     with tempfile.TemporaryDirectory() as folder:
-        files = pieces.find_files(paths)
+        files = reading.find_files(paths)
         for name in ("cold", "warm"):
             start = time.perf_counter()
-            found = list(pieces.read_all(files, os.cpu_count() or 1, beats.find(paths), Path(folder)))
+            found = list(reading.read_all(files, os.cpu_count() or 1, beats.find(paths), Path(folder)))
             print(f"reading {len(files)} files, {name} cache: {time.perf_counter() - start:.2f} s")
     return [piece for piece in found if isinstance(piece, pieces.QuantisedPiece)]
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jamd.note import Note
-from jamd.training import cases, copying, measures, pieces
+from jamd.training import cases, copying, measures, pieces, reading
 from jamd.training.measures import Passage, passage_of
 
 BAR = 16
@@ -172,7 +172,7 @@ def test_windows_tell_attacks_from_holds_and_leave_out_what_stands_still() -> No
 
 
 def song(path: Path, notes: list[Note], metre: str = "4/4") -> pieces.QuantisedPiece:
-    (piece,) = pieces.read_all([write_song(path, notes, metre=metre)], 1)
+    (piece,) = reading.read_all([write_song(path, notes, metre=metre)], 1)
     assert isinstance(piece, pieces.QuantisedPiece)
     return piece
 

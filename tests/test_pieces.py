@@ -17,19 +17,19 @@ from jamd import midifile
 from jamd.errors import JamdError
 from jamd.midiwrite import Track, messages_of
 from jamd.note import Note
-from jamd.training import beats, pieces
+from jamd.training import beats, pieces, reading
 from jamd.transport import Metre
 
 
 def piece_of(path: Path, annotations: dict[str, beats.Annotation] | None = None) -> pieces.QuantisedPiece:
-    (piece,) = pieces.read_all([path], 1, annotations)
+    (piece,) = reading.read_all([path], 1, annotations)
     assert isinstance(piece, pieces.QuantisedPiece), piece.reason
     return piece
 
 
-def refusal(path: Path, annotations: dict[str, beats.Annotation] | None = None) -> pieces.Skipped:
-    (piece,) = pieces.read_all([path], 1, annotations)
-    assert isinstance(piece, pieces.Skipped)
+def refusal(path: Path, annotations: dict[str, beats.Annotation] | None = None) -> reading.Skipped:
+    (piece,) = reading.read_all([path], 1, annotations)
+    assert isinstance(piece, reading.Skipped)
     assert str(path) in piece.reason
     assert "\n" not in piece.reason
     return piece
@@ -144,7 +144,7 @@ def test_beat_tracks_are_no_recordings(tmp_path: Path) -> None:
     path, annotations = write_solo(tmp_path, [1, 2, 3, 4], [0.0])
     tracks = [annotations["solo"].beats, annotations["solo"].phrases]
     assert all(tracks)
-    assert pieces.find_files([tmp_path, path, *filter(None, tracks)]) == [path]
+    assert reading.find_files([tmp_path, path, *filter(None, tracks)]) == [path]
     assert beats.find(filter(None, tracks)) == annotations
 
 
@@ -203,7 +203,7 @@ DRUMS = midifile.encode([Track("kit", messages_of([Note(36, 90, 0.0, 1.0)], chan
         # one note of 86,400 beats: twelve hours at 120 BPM
         (raw(b"\x00\x90\x3c\x40", b"\x95\x8c\x00\x3c\x00"), "lasts too long for one piece", "12.0 hours"),
         (notes_on_one_key(1_000_000), "holds too many notes for one piece", "1000000, more than 200000"),
-        (b"MThd" + bytes(pieces.LARGEST_BYTES), "is too large for one piece", "over 4 MiB"),
+        (b"MThd" + bytes(reading.LARGEST_BYTES), "is too large for one piece", "over 4 MiB"),
     ],
 )
 def test_what_is_no_piece_is_skipped_with_its_reason(
@@ -222,7 +222,7 @@ def test_a_huge_file_is_refused_without_being_read_whole(tmp_path: Path) -> None
     tracemalloc.start()
     try:
         assert refusal(path).kind == "is too large for one piece"
-        assert tracemalloc.get_traced_memory()[1] < 4 * pieces.LARGEST_BYTES
+        assert tracemalloc.get_traced_memory()[1] < 4 * reading.LARGEST_BYTES
     finally:
         tracemalloc.stop()
 
@@ -246,11 +246,12 @@ def test_skipped_files_are_counted_by_reason(tmp_path: Path) -> None:
     (tmp_path / "c.mid").write_bytes(DRUMS)
     for name in "def":
         write_song(tmp_path / f"{name}.mid", scale_chords(60))
-    skipped = [s for s in pieces.read_all(pieces.find_files([tmp_path]), 1) if isinstance(s, pieces.Skipped)]
-    assert pieces.tally(skipped) == (
-        "5 skipped: 2 is not a readable MIDI file; 2 is a copy; 1 has no notes (drums are left out)"
+    found = reading.read_all(reading.find_files([tmp_path]), 1)
+    skipped = [piece for piece in found if isinstance(piece, reading.Skipped)]
+    assert reading.tally(skipped) == (
+        "5 skipped: not a readable MIDI file: 2; a copy: 2; no notes (drums are left out): 1"
     )
-    assert pieces.tally([]) == "0 skipped"
+    assert reading.tally([]) == "0 skipped"
 
 
 # --- many files, and the cache
@@ -261,11 +262,11 @@ def write_songs(folder: Path, count: int) -> list[Path]:
 
 
 def read(paths: list[Path], workers: int, folder: Path | None = None) -> list[pieces.QuantisedPiece]:
-    return [p for p in pieces.read_all(paths, workers, None, folder) if isinstance(p, pieces.QuantisedPiece)]
+    return [p for p in reading.read_all(paths, workers, None, folder) if isinstance(p, pieces.QuantisedPiece)]
 
 
 def test_processes_read_what_one_reads_in_the_same_order(tmp_path: Path) -> None:
-    paths = write_songs(tmp_path / "music", pieces.FEW_FILES + 4)
+    paths = write_songs(tmp_path / "music", reading.FEW_FILES + 4)
     shutil.copy(paths[0], tmp_path / "music" / "zz.mid")
     paths.append(tmp_path / "music" / "zz.mid")
     alone, together = read(paths, 1), read(paths, 2, tmp_path / "cache")
@@ -279,15 +280,15 @@ def test_a_file_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     parsed = []
     whole = midifile.read
     monkeypatch.setattr(midifile, "read", lambda path: parsed.append(path) or whole(path))
-    (first,) = pieces.read_all([path], 1, annotations, cache)
-    (again,) = pieces.read_all([path], 1, annotations, cache)
+    (first,) = reading.read_all([path], 1, annotations, cache)
+    (again,) = reading.read_all([path], 1, annotations, cache)
     assert isinstance(first, pieces.QuantisedPiece)
     assert isinstance(again, pieces.QuantisedPiece)
     assert same(first, again)
     assert len(parsed) == 1
 
     renamed = path.rename(tmp_path / "other.mid")  # without its beats: another piece
-    (plain,) = pieces.read_all([renamed], 1, annotations, cache)
+    (plain,) = reading.read_all([renamed], 1, annotations, cache)
     assert isinstance(plain, pieces.QuantisedPiece)
     assert (plain.name, len(plain.phrase_steps), len(parsed)) == ("other.mid", 0, 2)
 
@@ -296,18 +297,18 @@ def test_a_changed_beat_track_is_another_piece(tmp_path: Path) -> None:
     bars = []
     for in_bar in ([1, 2, 3, 4, 1, 2, 3, 4], [1, 2, 3, 1, 2, 3, 1, 2]):
         path, annotations = write_solo(tmp_path, in_bar, [0.0, 2.0, 6.0])
-        (piece,) = pieces.read_all([path], 1, annotations, tmp_path / "cache")
+        (piece,) = reading.read_all([path], 1, annotations, tmp_path / "cache")
         assert isinstance(piece, pieces.QuantisedPiece)
         bars.append((piece.sha256, piece.bar_lines.tolist()))
     assert bars == [(bars[0][0], [0, 16, 26]), (bars[0][0], [0, 12, 24, 26])]
 
 
 def test_the_cache_may_be_deleted_while_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "CHUNK_FILES", 2)
+    monkeypatch.setattr(reading, "CHUNK_FILES", 2)
     paths, cache = write_songs(tmp_path / "music", 6), tmp_path / "cache"
     expected = read(paths, 1, cache)
     seen = []
-    for piece in pieces.read_all(paths, 1, None, cache):
+    for piece in reading.read_all(paths, 1, None, cache):
         shutil.rmtree(cache, ignore_errors=True)
         seen.append(piece)
     assert all(
@@ -321,7 +322,7 @@ def test_a_cache_that_cannot_be_written_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_a_killed_reader_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = write_songs(tmp_path / "music", pieces.FEW_FILES + 1)
-    monkeypatch.setattr(pieces, "_ignore_interrupt", partial(os._exit, 9))
+    paths = write_songs(tmp_path / "music", reading.FEW_FILES + 1)
+    monkeypatch.setattr(reading, "_ignore_interrupt", partial(os._exit, 9))
     with pytest.raises(JamdError, match="a process that read recordings was killed"):
         read(paths, 2)

@@ -18,7 +18,7 @@ from jamd.cli import main
 from jamd.models import bundle
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH
 from jamd.note import Note
-from jamd.training import pieces
+from jamd.training import pieces, reading, runs
 from jamd.training.batches import OWN, PLAYER, Sampler, converse
 
 SMALL = ["--hidden", "16", "--epochs", "1", "--batch", "4", "--steps", "64", "--no-cache"]
@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 def piece_of(tmp_path: Path, notes: list[Note], metre: str = "4/4") -> pieces.QuantisedPiece:
     path = write_song(tmp_path / "song.mid", notes, metre=metre)
-    (piece,) = pieces.read_all([path], 1)
+    (piece,) = reading.read_all([path], 1)
     assert isinstance(piece, pieces.QuantisedPiece)
     return piece
 
@@ -127,6 +127,17 @@ def test_more_training_is_better(tmp_path: Path) -> None:
         train(corpus, "-o", str(output), *SMALL, "--hidden", "32", "--epochs", epochs)
         scores.append(bundle.read_header(output)["scores"]["nats_per_step"])
     assert scores[1] < 0.6 * scores[0]
+
+
+def test_patience_ends_a_training_that_has_stopped_getting_better(tmp_path: Path) -> None:
+    corpus, output = str(write_corpus(tmp_path / "corpus")), tmp_path / "x.safetensors"
+    impatient = ("--epochs", "1000", "--check-updates", "2", "--patience", "3")
+    train(corpus, "-o", str(output), *SMALL, *impatient, "--learning-rate", "1")
+    (run,) = runs.found(runs.default_folder())
+    losses = [row["nats_per_step"] for row in run.losses()]
+    assert run.state == runs.FINISHED
+    assert len(losses) == losses.index(min(losses)) + 1 + 3
+    assert bundle.read_header(output)["scores"]["nats_per_step"] == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_files_that_cannot_be_used_are_named_and_skipped(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def write(path: Path, state: State, about: dict[str, Any]) -> None:
         "updates": state.updates,
         "mean_nats": state.mean_nats,
         "best_nats": state.best_nats if math.isfinite(state.best_nats) else None,
+        "scorings_since_best": state.scorings_since_best,
     }
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     write_whole(path, save(whole, metadata={"jamd_checkpoint": json.dumps(header)}))
@@ -67,7 +68,7 @@ def read_into(path: Path, state: State) -> None:
     except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
         raise BundleError(f"{path} is a checkpoint of another network ({error})") from error
     state.sequences, state.updates = header["sequences"], header["updates"]
-    state.mean_nats = header["mean_nats"]
+    state.mean_nats, state.scorings_since_best = header["mean_nats"], header["scorings_since_best"]
     state.best_nats = math.inf if header["best_nats"] is None else header["best_nats"]
 
 

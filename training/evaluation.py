@@ -17,11 +17,12 @@ from jamd.improviser import Improviser
 from jamd.models.bundle import Bundle
 from jamd.models.likelihood import Nats, nats
 from jamd.models.mind import Mind, open_mind
-from jamd.training import beats, cache, copying, framewise, judge, pieces
+from jamd.training import beats, cache, copying, framewise, judge, reading
 from jamd.training.cases import Case, answered, cases_of, duet, foils, trading, whole
 from jamd.training.judge import Figure, Row, Tally
 from jamd.training.measures import Passage
-from jamd.training.pieces import QuantisedPiece, Skipped
+from jamd.training.pieces import QuantisedPiece
+from jamd.training.reading import Skipped
 from jamd.voice import Voice
 
 Say = Callable[[str], None]
@@ -48,8 +49,8 @@ def read(
     Beat tracks are looked for in `beats_in`. What cannot be used is said and left out; raises JamdError when
     nothing is left.
     """
-    files = pieces.find_files(paths)
-    held_out = [file for file in files if not pieces.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
+    files = reading.find_files(paths)
+    held_out = [file for file in files if not reading.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
     return _read(held_out or files, paths, beats_in, progress, say)
 
 
@@ -57,7 +58,7 @@ def read_index(
     paths: Sequence[Path], beats_in: Sequence[Path], progress: Progress, say: Say
 ) -> copying.Index:
     """An index of the pieces in files and folders; those in folders named `valid` are left out."""
-    files = [file for file in pieces.find_files(paths) if pieces.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
+    files = [file for file in reading.find_files(paths) if reading.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
     return copying.index_of(whole(piece) for piece in _read(files, paths, beats_in, progress, say))
 
 
@@ -67,15 +68,15 @@ def _read(
     where = ", ".join(map(str, paths))
     known: list[QuantisedPiece] = []
     skipped: list[Skipped] = []
-    reading = pieces.read_all(files, os.cpu_count() or 1, beats.find(beats_in), cache.default_folder())
-    for piece in progress.track(reading, total=len(files), description=f"reading {where}"):
+    found = reading.read_all(files, os.cpu_count() or 1, beats.find(beats_in), cache.default_folder())
+    for piece in progress.track(found, total=len(files), description=f"reading {where}"):
         if isinstance(piece, Skipped):
             skipped.append(piece)
             say(f"skipped: {piece.reason}")
         else:
             known.append(piece)
     if len(skipped) > 1:
-        say(pieces.tally(skipped))
+        say(reading.tally(skipped))
     if not known:
         raise JamdError(f"no MIDI file with notes in {where}")
     return known

@@ -40,6 +40,8 @@ class Recipe:
     """The weights kept are a running mean over about 1 / (1 - average) updates (Polyak averaging)."""
     check_updates: int = 250
     """Updates between two scorings of the held-out music."""
+    patience: int = 0
+    """End after so many scorings in a row without a better one; 0: never before the last epoch."""
     touch: bool = True
     """Whether velocity and offset are learned too."""
 
@@ -77,6 +79,7 @@ class State:
     updates: int = 0
     mean_nats: float = math.nan
     best_nats: float = math.inf
+    scorings_since_best: int = 0
 
 
 class Source(Protocol):
@@ -144,7 +147,7 @@ def fit(
     device: torch.device,
     diary: Diary,
 ) -> None:
-    """Train on from `state` until the recipe's epochs are over.
+    """Train on from `state` until the recipe's epochs are over, or its patience is.
 
     `questions` are what the model is scored by; `epoch_sequences` are a pass over the music. The same music,
     recipe and number of threads give the same weights on a CPU, in one go or resumed. KeyboardInterrupt ends
@@ -162,13 +165,14 @@ def fit(
         scores = score(state.model, questions, device, recipe.touch)
         state.model.load_state_dict(own)
         better = scores.nats_per_step < state.best_nats
+        state.scorings_since_best = 0 if better else state.scorings_since_best + 1
         if better:
             state.best_nats = scores.nats_per_step
             weights = {name: tensor.float().cpu().numpy() for name, tensor in state.averaged.items()}
             diary.keep(weights, scores, state.updates)
         return scores, better
 
-    while state.sequences < of_sequences:
+    while state.sequences < of_sequences and not impatient(state, recipe):
         done = state.sequences / of_sequences
         size = max(1, recipe.batch // 2 if done < SMALL_BATCHES else recipe.batch)
         numbers = range(state.sequences, state.sequences + size)
@@ -206,6 +210,11 @@ def fit(
         diary.report(Progress(state.sequences, of_sequences, state.updates, state.mean_nats, *scored))
         if epochs > epoch:
             diary.epoch(epochs, state)
+
+
+def impatient(state: State, recipe: Recipe) -> bool:
+    """Whether too many scorings in a row have brought nothing better."""
+    return 0 < recipe.patience <= state.scorings_since_best
 
 
 def sound(state: State) -> bool:

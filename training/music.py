@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from jamd.errors import JamdError
-from jamd.training import beats, cache, framewise, pieces
+from jamd.training import beats, cache, framewise, reading
 from jamd.training.batches import Batch, Conversation, Sampler, batch_of
 from jamd.training.cases import Case, cases_of
 from jamd.training.chunks import Chunks
 from jamd.training.fit import Source
-from jamd.training.pieces import QuantisedPiece, Skipped
+from jamd.training.pieces import QuantisedPiece
+from jamd.training.reading import Skipped
 
 BENCHMARK_SUFFIX = ".npz"
 QUESTIONS = 96
@@ -62,26 +63,26 @@ def recordings(
 ) -> Music:
     """MIDI files and folders of them. `emphasis` is how much more often pieces in folders of these names are
     drawn. Raises JamdError when none has notes."""
-    files = pieces.find_files(paths)
+    files = reading.find_files(paths)
     annotations = beats.find(paths)
-    any_folder = any(not pieces.HELD_OUT_FOLDERS.isdisjoint(file.parts) for file in files)
+    any_folder = any(not reading.HELD_OUT_FOLDERS.isdisjoint(file.parts) for file in files)
     folder = cache.default_folder() if cached else None
-    reading = pieces.read_all(files, os.cpu_count() or 1, annotations, folder)
+    found = reading.read_all(files, os.cpu_count() or 1, annotations, folder)
     teach: list[QuantisedPiece] = []
     weights: list[float] = []
     held_out: list[QuantisedPiece] = []
     skipped: list[Skipped] = []
-    for file, piece in zip(files, track(reading, total=len(files), description="reading"), strict=True):
+    for file, piece in zip(files, track(found, total=len(files), description="reading"), strict=True):
         if isinstance(piece, Skipped):
             skipped.append(piece)
             say(f"skipped: {piece.reason}")
-        elif pieces.is_held_out(file, piece.sha256, any_folder):
+        elif reading.is_held_out(file, piece.sha256, any_folder):
             held_out.append(piece)
         else:
             teach.append(piece)
             weights.append(math.prod(emphasis.get(part, 1.0) for part in file.parts))
     if len(skipped) > 1:
-        say(pieces.tally(skipped))
+        say(reading.tally(skipped))
     if not teach and not held_out:
         raise JamdError(f"no MIDI file with notes in {', '.join(map(str, paths))}")
     if not teach or not held_out:  # a handful of pieces: nothing to spare, so the score is only of the fit

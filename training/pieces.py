@@ -1,17 +1,10 @@
-"""From MIDI files to quantised pieces, and which of them are held out."""
+"""From notes in beats to a quantised piece."""
 
 from __future__ import annotations
 
-import hashlib
-import multiprocessing
-import os
-import signal
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,32 +13,21 @@ import numpy.typing as npt
 
 from jamd import midifile
 from jamd.errors import JamdError, MidiFileError
-from jamd.models.tokens import KEYS, LOWEST_PITCH, key_of
+from jamd.models.tokens import key_of
 from jamd.note import STEPS_PER_BEAT, length_steps, quantise
-from jamd.training import beats, cache
+from jamd.training import beats
 
-SUFFIXES = {".mid", ".midi", ".kar"}
-HELD_OUT_FOLDERS = {"valid", "validation", "val"}
-FORMAT = f"1, {STEPS_PER_BEAT} steps, {KEYS} keys from {LOWEST_PITCH}"
-"""Of what the cache keeps for a file. Raise its number with every change to what reading a file gives."""
-
-LARGEST_BYTES = 4 * 2**20
-"""Nine times the largest of 4,030 pieces. Reading one takes up to fifty times its size in memory."""
 MOST_NOTES = 200_000
 LONGEST_SECONDS = 3 * 3600
 LONGEST_PIECE_STEPS = 200_000
 """Of a piece so slow or so fast that its seconds say little."""
 MEAN_TEMPOS = (15.0, 500.0)
-"""Beats a minute, over a whole piece. Among 4,030 the slowest has 27, the fastest 252: beyond, ticks are not
-beats. A moment may be slower: a fermata is often written as 8 BPM."""
+"""Beats a minute, over a whole piece. Among one in six of 4,030 the slowest has 27, the fastest 252: beyond,
+ticks are not beats. A moment may be slower: a fermata is often written as 8 BPM."""
 GRID_BEATS = (1, 1 / 2, 1 / 4, 1 / 5, 1 / 12, 1 / 16)
 """Periods in which onsets on a grid return, as fine as scores have it; 1/12 holds sixteenths and triplets."""
 LEAST_RESULTANT = 0.25
 """Below it the onsets of a piece keep no time: see `keeps_time`."""
-CHUNK_FILES = 1024
-FEW_FILES = 8
-"""So few are read sooner than another process has started."""
-
 Int32s = npt.NDArray[np.int32]
 
 
@@ -71,41 +53,6 @@ class QuantisedPiece:
     @property
     def steps(self) -> int:
         return int(self.bar_lines[-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A file that was left out, and why, in one line: the path, the kind of fault, often a colon and more."""
-
-    path: Path
-    reason: str
-
-    @property
-    def kind(self) -> str:
-        """What is wrong, without the names and numbers of this one file."""
-        what = self.reason.removeprefix(f"{self.path} ").partition(":")[0]
-        return "is a copy" if what.startswith("is a copy of ") else what
-
-
-def tally(skipped: Iterable[Skipped]) -> str:
-    """How many files were skipped, and how many for each kind of reason, in one line."""
-    kinds = Counter(file.kind for file in skipped)
-    each = "; ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    return f"{kinds.total()} skipped" + (f": {each}" if each else "")
-
-
-def find_files(paths: Iterable[Path]) -> list[Path]:
-    """MIDI files in files and folders, sorted. Raises JamdError for a path that is not there."""
-    found: set[Path] = set()
-    for path in paths:
-        if path.is_file():
-            found.update(() if beats.is_annotation(path) else (path,))
-        elif path.is_dir():
-            for folder, _, names in os.walk(path):
-                found.update(Path(folder, name) for name in names if Path(name).suffix.lower() in SUFFIXES)
-        else:
-            raise JamdError(f"there is no file or folder {path}")
-    return sorted(found)
 
 
 def keeps_time(start_beats: npt.NDArray[np.float64]) -> bool:
@@ -191,126 +138,24 @@ def _check(piece: midifile.Piece, path: Path) -> None:
 
 
 @contextmanager
-def _blaming_the_beats(path: Path) -> Iterator[None]:
+def blaming_the_beats(path: Path) -> Iterator[None]:
+    """Name the file whose beat track is at fault. Raises MidiFileError."""
     try:
         yield
     except JamdError as error:
         raise MidiFileError(f"{path} has an unusable beat track: {error}") from error
 
 
-def _read(path: Path, annotation: beats.Annotation | None, sha256: str) -> QuantisedPiece:
+def read(path: Path, annotation: beats.Annotation | None, sha256: str) -> QuantisedPiece:
+    """The piece in a file, on the beats of its track if it has one. Raises MidiFileError."""
     piece = midifile.read(path)
     _check(piece, path)
     if annotation is None:
         starts = np.array([note.start_beats for part in piece.parts for note in part.notes])
         return quantised(piece, path.name, sha256, on_grid=keeps_time(starts))
-    with _blaming_the_beats(path):
+    with blaming_the_beats(path):
         track = beats.read_beats(annotation.beats)
         phrases = beats.read_phrases(annotation.phrases) if annotation.phrases else np.zeros(0)
         piece = beats.align(piece, track)
     _check(piece, path)
     return quantised(piece, path.name, sha256, track.beats_at(phrases))
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A file that has yet to be parsed, and the key under which to keep the outcome in a folder."""
-
-    path: Path
-    annotation: beats.Annotation | None
-    sha256: str
-    key: str
-    folder: Path | None
-
-
-def _digest(path: Path) -> str:
-    """SHA-256 of a file of bearable size."""
-    try:
-        if not path.is_file():  # a pipe would keep us waiting
-            raise MidiFileError(f"{path} is not a file that can be read")
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise MidiFileError(f"{path} cannot be read: {error.strerror}") from error
-    if len(content) > LARGEST_BYTES:
-        raise MidiFileError(f"{path} is too large for one piece: over {LARGEST_BYTES >> 20} MiB")
-    return hashlib.sha256(content).hexdigest()
-
-
-def _look_up(
-    path: Path, annotation: beats.Annotation | None, folder: Path | None
-) -> QuantisedPiece | Skipped | _Source:
-    """A piece from the cache, or what it takes to parse it."""
-    try:
-        sha256 = _digest(path)
-        with _blaming_the_beats(path):
-            files = (annotation.beats, annotation.phrases) if annotation else ()
-            key = cache.key_of(FORMAT, sha256, *(_digest(file) for file in files if file))
-    except MidiFileError as error:
-        return Skipped(path, str(error))
-    arrays = cache.get(folder, key) if folder else None
-    if arrays is None:
-        return _Source(path, annotation, sha256, key, folder)
-    return QuantisedPiece(path.name, sha256, **{**arrays, "on_grid": bool(arrays["on_grid"])})
-
-
-def _parse(source: _Source) -> QuantisedPiece | Skipped:
-    """The piece in a file, kept in the cache."""
-    try:
-        piece = _read(source.path, source.annotation, source.sha256)
-    except MidiFileError as error:
-        return Skipped(source.path, str(error))
-    if source.folder:
-        names = [f.name for f in fields(piece) if f.name not in ("name", "sha256")]
-        cache.put(source.folder, source.key, {name: np.asarray(getattr(piece, name)) for name in names})
-    return piece
-
-
-def _ignore_interrupt() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that reads on
-
-
-def read_all(
-    paths: Sequence[Path],
-    workers: int,
-    annotations: Mapping[str, beats.Annotation] | None = None,
-    folder: Path | None = None,
-) -> Iterator[QuantisedPiece | Skipped]:
-    """Every file as a piece or as the reason why not, in the order of `paths`; copies are skipped.
-
-    `annotations` are beat tracks by a file's stem (`beats.find`); `folder` is the cache's, None for no cache.
-    Raises JamdError when a process that reads is killed.
-    """
-    seen: dict[str, str] = {}
-    pool: ProcessPoolExecutor | None = None
-    with ExitStack() as stack:
-        for first in range(0, len(paths), CHUNK_FILES):
-            chunk = paths[first : first + CHUNK_FILES]
-            known = [_look_up(path, (annotations or {}).get(path.stem), folder) for path in chunk]
-            todo = [source for source in known if isinstance(source, _Source)]
-            if pool is None and workers > 1 and len(todo) > FEW_FILES:
-                spawn = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
-                pool = ProcessPoolExecutor(workers, spawn, _ignore_interrupt)
-                stack.callback(pool.shutdown, cancel_futures=True)
-            parsed = iter(pool.map(_parse, todo, chunksize=16) if pool else map(_parse, todo))
-            for path, found in zip(chunk, known, strict=True):
-                try:
-                    piece = next(parsed) if isinstance(found, _Source) else found
-                except BrokenProcessPool as error:
-                    raise JamdError(
-                        "a process that read recordings was killed; was the memory full?"
-                    ) from error
-                if isinstance(piece, QuantisedPiece) and piece.sha256 in seen:
-                    piece = Skipped(path, f"{path} is a copy of {seen[piece.sha256]}")
-                elif isinstance(piece, QuantisedPiece):
-                    seen[piece.sha256] = piece.name
-                yield piece
-    if folder:
-        cache.trim(folder)
-
-
-def is_held_out(path: Path, sha256: str, any_folder: bool) -> bool:
-    """Whether a piece validates and does not teach: its folder says so, else one piece in ten by its hash."""
-    if any_folder:
-        return not HELD_OUT_FOLDERS.isdisjoint(path.parts)
-    return int(sha256[:8], 16) % 10 == 0

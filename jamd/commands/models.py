@@ -62,9 +62,14 @@ def command(name: str | None, as_json: bool) -> None:
         table.add_row(
             escape(entry["name"]),
             entry["origin"],
-            f"{entry['arch']} {entry['settings'].get('hidden', '')}",
+            f"{entry['arch']} {_width(entry['settings'])}".strip(),
             f"{pieces} pieces" if pieces is not None else "",
             f"{nats:.3f}" if nats is not None else "",
             str(entry.get("created", ""))[:10],
         )
     Console().print(table)
+
+
+def _width(settings: dict[str, int]) -> int | str:
+    """Of an LSTM's layers or of convolutions; a Markov chain has none."""
+    return settings.get("hidden", settings.get("channels", ""))

@@ -66,6 +66,13 @@ class Emphasis(click.ParamType):  # type: ignore[type-arg]
     help="Updates between two scorings of the held-out music; the best weights are kept.",
 )
 @click.option(
+    "--patience",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="End after so many scorings without a better one; 0: never early.",
+)
+@click.option(
     "--emphasis", multiple=True, type=Emphasis(), help="Draw music in folders of this name more often."
 )
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads.")
@@ -90,6 +97,7 @@ def command(
     weight_decay: float,
     average: float,
     check_updates: int,
+    patience: int,
     emphasis: tuple[tuple[str, float], ...],
     threads: int,
     device: str,
@@ -141,7 +149,16 @@ def command(
     say(read.summary)
 
     recipe = fit.Recipe(
-        epochs, seed, batch, learning_rate, dropout, weight_decay, average, check_updates, read.touch
+        epochs,
+        seed,
+        batch,
+        learning_rate,
+        dropout,
+        weight_decay,
+        average,
+        check_updates,
+        patience,
+        read.touch,
     )
     card: dict[str, Any] = {
         "arch": arch,
