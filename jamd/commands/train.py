@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from jamd.commands.recipe import recipe_options
 from jamd.errors import JamdError, UsageError
 
 if TYPE_CHECKING:
@@ -42,36 +42,10 @@ class Emphasis(click.ParamType):  # type: ignore[type-arg]
     type=click.Choice(["seq2seq", "wavenet", "markov"]),
     help="The kind of mind.",
 )
-@click.option("--epochs", default=5, show_default=True, type=click.IntRange(1), help="Passes over the music.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Fixes every choice.")
 @click.option("--hidden", type=click.IntRange(8, 4096), help="LSTM width, or convolution channels.")
 @click.option("--layers", type=click.IntRange(1, 12), help="LSTM layers of the encoder, or convolutions.")
-@click.option("--batch", default=16, show_default=True, type=click.IntRange(1, 4096), help="Sequences.")
 @click.option("--steps", default=192, show_default=True, type=click.IntRange(32, 4096), help="Of a sequence.")
-@click.option("--learning-rate", default=4e-3, show_default=True, type=click.FloatRange(0, 1, min_open=True))
-@click.option("--dropout", default=0.1, show_default=True, type=click.FloatRange(0, 0.9))
-@click.option("--weight-decay", default=0.01, show_default=True, type=click.FloatRange(0, 1))
-@click.option(
-    "--average",
-    default=0.999,
-    show_default=True,
-    type=click.FloatRange(0, 1, max_open=True),
-    help="How much of the running mean of the weights stays at each update.",
-)
-@click.option(
-    "--check-updates",
-    default=250,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Updates between two scorings of the held-out music; the best weights are kept.",
-)
-@click.option(
-    "--patience",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0),
-    help="End after so many scorings without a better one; 0: never early.",
-)
+@recipe_options
 @click.option(
     "--emphasis", multiple=True, type=Emphasis(), help="Draw music in folders of this name more often."
 )
@@ -86,18 +60,10 @@ def command(
     paths: tuple[Path, ...],
     output: Path,
     arch: str,
-    epochs: int,
-    seed: int,
     hidden: int | None,
     layers: int | None,
-    batch: int,
     steps: int,
-    learning_rate: float,
-    dropout: float,
-    weight_decay: float,
-    average: float,
-    check_updates: int,
-    patience: int,
+    recipe: dict[str, Any],
     emphasis: tuple[tuple[str, float], ...],
     threads: int,
     device: str,
@@ -142,29 +108,17 @@ def command(
     if any(path.suffix == music.BENCHMARK_SUFFIX for path in paths):
         if len(paths) > 1:
             raise UsageError("a benchmark file is learned from alone; name nothing beside it")
-        read = music.benchmark(paths[0], steps, seed)
+        read = music.benchmark(paths[0], steps, recipe["seed"])
     else:
         with Progress(*columns, console=console) as progress:
-            read = music.recordings(paths, steps, seed, dict(emphasis), cache, progress.track, say)
+            read = music.recordings(paths, steps, recipe["seed"], dict(emphasis), cache, progress.track, say)
     say(read.summary)
 
-    recipe = fit.Recipe(
-        epochs,
-        seed,
-        batch,
-        learning_rate,
-        dropout,
-        weight_decay,
-        average,
-        check_updates,
-        patience,
-        read.touch,
-    )
     card: dict[str, Any] = {
         "arch": arch,
         "settings": networks.settings_of(arch, hidden, layers) if arch != "markov" else {},
         "key": read.key,
-        "recipe": {**asdict(recipe), "steps": steps} if arch != "markov" else {"seed": seed},
+        "recipe": {**recipe, "steps": steps} if arch != "markov" else {"seed": recipe["seed"]},
         "command": shlex.join(["jamd", *sys.argv[1:]]),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": read.account,
@@ -178,7 +132,7 @@ def command(
 
     learning = Learning(
         read,
-        recipe,
+        fit.Recipe(**recipe, touch=read.touch),
         card,
         where,
         parent or runs.default_folder(),
