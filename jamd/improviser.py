@@ -18,8 +18,14 @@ from jamd.note import REST, Frame
 from jamd.scales import PitchClasses, scale_heard
 
 CANDIDATES = 12
-RESERVE_SECONDS = 0.012
-"""What is left of the time a frame is due in, when it must be decided whatever else could be thought of."""
+RESERVE_SECONDS = 0.006
+"""Beside the time that a decision takes, what is left of the time a frame is due in when it is decided
+whatever else could be thought of: the frame has yet to reach the engine."""
+REMEMBERED_DECISIONS = 8
+FORGETTING = 0.9
+"""Each step, of how long a step took at worst: what was slow once may be fast again."""
+GROWTH = 0.7
+"""A step of n candidates takes about n to this power times as long as one of a single one."""
 CALL_STEPS = 256
 """The most that is looked back at for what the call was like."""
 
@@ -56,8 +62,13 @@ class Improviser:
         knobs: Knobs,
         seed: int | None = None,
         wishes: Wishes = Wishes(),
+        now: Callable[[], float] = time.perf_counter,
     ) -> None:
+        """`now` tells the seconds that steps and decisions take, from any origin."""
         self.mind, self.knobs, self.wishes = mind, knobs, wishes
+        self._now = now
+        self._single_seconds = 0.0  # what a step of a single candidate took, at worst of late
+        self._decision_seconds = deque([RESERVE_SECONDS], maxlen=REMEMBERED_DECISIONS)
         self._rng = np.random.default_rng(seed)
         self._thought = mind.start()
         self._heard: deque[Frame] = deque(maxlen=CALL_STEPS)  # the player's frames since jamd last played
@@ -79,20 +90,21 @@ class Improviser:
 
         Several answers are imagined side by side. Which of them is played is decided as late as there is
         time: when the next frame is due, the one that is best so far is played up to here, and others are
-        imagined from there on.
+        imagined from there on. Where even one more step of all would come too late, they are fewer.
         """
         call = self._call()
         knobs = self._knobs(call)
-        count = self.wishes.candidates
+        count = self._in_time(due(0))
         thought = self._thought.fork([0] * count)
         thought.begin()
         written: list[list[Frame]] = [[] for _ in range(count)]
         nats = np.zeros(count)
         befores = [REST] * count
         played = 0
-        pace_seconds = 0.0
         for step, place in enumerate(places):
-            began = time.perf_counter()
+            began = self._now()
+            if step:
+                thought.hear([REST] * count, befores, [places[step - 1]] * count)
             cue = Cue(place, False, len(places) - step)
             spelling = thought.spell(befores, [cue] * count)
             befores, cost = spell(spelling, count, knobs, self._rng, attack=step == 0)
@@ -100,22 +112,36 @@ class Improviser:
             for frames, frame in zip(written, befores, strict=True):
                 frames.append(frame)
             last = step + 1 == len(places)
-            pace_seconds = max(0.9 * pace_seconds, time.perf_counter() - began)
-            if last or due(played) < 2 * pace_seconds + RESERVE_SECONDS:
+            decided = self._now()
+            self._single_seconds = max(FORGETTING * self._single_seconds, (decided - began) / count**GROWTH)
+            if not last and due(played) >= self._needed_seconds(count, 2):
+                continue
+            best = 0
+            if count > 1:
                 best = int(
                     scores(written, call, nats, self.knobs.density, self.wishes.register or 0.0).argmax()
                 )
-                yield from written[best][played:]
-                if last:
-                    return
+                self._decision_seconds.append(self._now() - decided)
+            yield from written[best][played:]
+            if not last:
+                # what was played up to here is the beginning of all that follow
                 played = step + 1
-                # one more step that many follow; it has been played, so all go on from it
-                thought.hear([REST] * count, befores, [place] * count)
+                count = self._in_time(due(played))
                 thought = thought.fork([best] * count)
                 written = [list(written[best]) for _ in range(count)]
                 befores, nats = [befores[best]] * count, np.full(count, nats[best])
-            else:
-                thought.hear([REST] * count, befores, [place] * count)
+
+    def _in_time(self, due_seconds: float) -> int:
+        """As many candidates, of those wished, as can go a step and be decided on before a frame is due."""
+        count = self.wishes.candidates
+        while count > 1 and self._needed_seconds(count, 1) > due_seconds:
+            count //= 2
+        return count
+
+    def _needed_seconds(self, count: int, steps: int) -> float:
+        """What so many steps take, with the decision after them."""
+        steps_seconds = steps * self._single_seconds * float(count**GROWTH)
+        return steps_seconds + max(self._decision_seconds) + RESERVE_SECONDS
 
     def _call(self) -> list[Frame]:
         """What the player played since jamd last did, without the rests on either side."""

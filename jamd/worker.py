@@ -33,27 +33,25 @@ class Worker(Protocol):
 
 
 class InlineWorker:
-    """Does the work at once, on the caller's thread: for virtual time."""
+    """Does the work at once, on the caller's thread: for virtual time, which stands still meanwhile. So there
+    is no hurry, and how busy the machine is decides nothing."""
 
     def __init__(self, improviser: Improviser, post: Post) -> None:
         self._improviser, self._post = improviser, post
         self._wanted = 0  # the number of the answer to be written; 0 when none is
 
     def hear(self, player: Frame, own: Frame, place: Place) -> None:
-        self._do(lambda: self._hear(player, own, place))
+        self._hear(player, own, place)
 
     def answer(self, number: int, first_step: int, places: Sequence[Place], due: Due = no_hurry) -> None:
         self._wanted = number
-        self._do(lambda: self._answer(number, first_step, places, due))
+        self._answer(number, first_step, places, no_hurry)
 
     def cancel(self) -> None:
         self._wanted = 0
 
     def close(self) -> None:
         self.cancel()
-
-    def _do(self, job: Job) -> None:
-        job()
 
     def _hear(self, player: Frame, own: Frame, place: Place) -> None:
         try:
@@ -88,12 +86,16 @@ class ThreadWorker(InlineWorker):
         self._thread.start()
         return self
 
+    def hear(self, player: Frame, own: Frame, place: Place) -> None:
+        self._jobs.put(lambda: self._hear(player, own, place))
+
+    def answer(self, number: int, first_step: int, places: Sequence[Place], due: Due = no_hurry) -> None:
+        self._wanted = number
+        self._jobs.put(lambda: self._answer(number, first_step, places, due))
+
     def close(self) -> None:
         super().close()
         self._jobs.put(None)
-
-    def _do(self, job: Job) -> None:
-        self._jobs.put(job)
 
     def _work(self) -> None:
         keep_to(self._cores)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jamd.choice import TASTE, Taste, scores
-from jamd.note import Frame, Note, frames_of
+from jamd.choice import TASTE, Taste, agreement, answers_of, groups_of_each, longest_runs, scores
+from jamd.note import Frame, Note, Onset, frames_of
+from jamd.training import copying
+from jamd.training.measures import Passage, cardinality_f1
 
 
 def melody(*pitches: int, step_beats: float = 0.5) -> list[Frame]:
@@ -63,6 +65,35 @@ def test_what_is_far_more_or_less_likely_than_the_rest_is_not_played() -> None:
 
 def test_the_call_played_back_is_no_answer() -> None:
     assert best(CALL, IN_KEY, taste=Taste(0, 0, 0, 0, 0, 0, 1)) == 1
+
+
+def noise(rng: np.random.Generator) -> list[Frame]:
+    """Up to 70 steps with up to 40 notes of few pitches, so that much comes again."""
+    pitches: list[set[int]] = [set() for _ in range(rng.integers(1, 70))]
+    for _ in range(rng.integers(0, 40)):
+        pitches[rng.integers(len(pitches))].add(60 + int(rng.integers(6)))
+    return [Frame(tuple(Onset(pitch, 80) for pitch in sorted(each, reverse=True))) for each in pitches]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_answers_are_compared_as_they_are_in_measuring(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    music = [noise(rng) for _ in range(5)]
+    answers = answers_of([*music, music[0]])
+    passages = []
+    for frames in [*music, music[0]]:
+        onsets = [(step, o.pitch) for step, f in enumerate(frames) for o in reversed(f.onsets)]
+        step, pitch = np.array(onsets, np.int64).reshape(-1, 2).T
+        passages.append(Passage(step, step + 1, pitch, len(frames)))
+    for one, row in zip(passages, agreement(answers), strict=True):
+        by_pairs = [0.0 if one is other else cardinality_f1(one, other, 8) for other in passages]
+        assert row == pytest.approx(np.nan_to_num(by_pairs))
+    *groups, last = groups_of_each(answers)
+    of_passages = [copying.groups_of(passage) for passage in passages]
+    assert (
+        longest_runs(groups, last).tolist()
+        == copying.longest_runs(of_passages[:-1], of_passages[-1]).tolist()
+    )
 
 
 def test_silence_has_a_score_too() -> None:

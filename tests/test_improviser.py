@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -126,10 +127,12 @@ def test_what_is_due_is_decided_and_the_rest_imagined_anew_from_there() -> None:
     """The call has an F sharp in every step; of eight candidates the one that strikes it is played at once
     when there is no time, and all go on from it."""
     CountingThought.forks = []
-    improviser = Improviser(CountingMind(), Knobs(), 1, Wishes(candidates=8))
+    ticks = itertools.count()
+    improviser = Improviser(CountingMind(), Knobs(), 1, Wishes(candidates=8), lambda: next(ticks) / 1000)
     for place in BAR:
         improviser.hear(Frame((Onset(66, 80),)), REST, place)
-    hurried = improviser.answer(BAR[:4], lambda step: 0.0 if step < 2 else math.inf)
+    # time for one more step and the decision, but not for two
+    hurried = improviser.answer(BAR[:4], lambda step: 0.0135 if step < 2 else math.inf)
     assert [onset.pitch for onset in next(hurried).onsets] == [66]
     assert CountingThought.forks == [[0] * 8]
     assert [onset.pitch for onset in next(hurried).onsets] == [66]
@@ -137,6 +140,73 @@ def test_what_is_due_is_decided_and_the_rest_imagined_anew_from_there() -> None:
     rest = [next(iter(frame.onsets)).pitch for frame in hurried]
     assert len(rest) == 2
     assert CountingThought.forks[2:] == [[6] * 8]
+
+
+def test_virtual_time_stands_still_while_an_answer_is_written() -> None:
+    CountingThought.forks = []
+    improviser = Improviser(CountingMind(), Knobs(), 1, Wishes(candidates=8))
+    InlineWorker(improviser, Inbox().put).answer(1, 0, BAR, lambda step: 0.0)
+    assert CountingThought.forks == [[0] * 8]
+
+
+class Slow(ShyMind):
+    """A step of a single course takes `step_seconds`, one of several longer, on a clock of its own."""
+
+    def __init__(self, step_seconds: float) -> None:
+        self.seconds, self.step_seconds, self.courses = 0.0, step_seconds, [0]
+
+    def now(self) -> float:
+        return self.seconds
+
+    def start(self) -> ShyThought:
+        mind = self
+
+        class Thought(ShyThought):
+            def spell(self, befores: Any, cues: Any) -> ShySpelling:
+                mind.seconds += mind.step_seconds * self.courses**0.7
+                mind.courses.append(self.courses)
+                return super().spell(befores, cues)
+
+        return Thought()
+
+
+def lateness(improviser: Improviser, mind: Slow, frames: int = 32) -> list[float]:
+    """The seconds by which each frame of an answer comes too late, at 120 BPM; less than 0 is in time."""
+    first_due = mind.seconds + 0.03
+    answer = improviser.answer(BAR * (frames // 16), lambda step: first_due + 0.125 * step - mind.seconds)
+    late = [mind.seconds - first_due - 0.125 * step for step, _ in enumerate(answer)]
+    assert len(late) == frames
+    return late
+
+
+@pytest.mark.parametrize(("step_ms", "candidates"), [(0.1, 12), (1, 12), (5, 6), (20, 1), (110, 1)])
+def test_a_slow_mind_plays_the_best_so_far_and_imagines_fewer(step_ms: float, candidates: int) -> None:
+    """However slow it is, no frame after the first is late, and once that is known the first is not either,
+    if it can be helped at all."""
+    mind = Slow(step_ms / 1000)
+    improviser = Improviser(mind, Knobs(), 1, now=mind.now)
+    first = lateness(improviser, mind)
+    assert first[0] <= max(0.0, 6 * mind.step_seconds - 0.03)
+    for _ in range(3):
+        mind.courses.clear()
+        late = lateness(improviser, mind)
+        assert max(late) <= max(0.0, mind.step_seconds - 0.03) + 1e-9
+    assert mind.courses[0] == candidates
+
+
+def test_the_time_that_decisions_take_is_kept_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    mind = Slow(0.0005)
+
+    def slow_scores(candidates: Sequence[Any], *_: Any) -> Any:
+        mind.seconds += 0.05 if len(candidates[0]) > 16 else 0.012
+        return np.zeros(len(candidates))
+
+    monkeypatch.setattr("jamd.improviser.scores", slow_scores)
+    improviser = Improviser(mind, Knobs(), 1, now=mind.now)
+    lateness(improviser, mind)
+    late = lateness(improviser, mind)
+    assert max(late) <= 0
+    assert max(mind.courses[-32:]) == 12  # and there still is something to decide
 
 
 def test_an_answer_keeps_to_the_scale_that_is_wished_or_heard() -> None:
