@@ -98,6 +98,10 @@ def _checked(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
         raise BundleError(
             f"{path} has format {header['format']} and this jamd reads up to {FORMAT}; upgrade jamd to use it"
         )
+    if header["format"] < FORMAT:
+        raise BundleError(
+            f"{path} has format {header['format']} and this jamd reads only {FORMAT}; train it again"
+        )
     if header.get("grid") != GRID or header.get("pitch_range") != PITCH_RANGE:
         raise BundleError(f"{path} was made for another grid or pitch range than {GRID} and {PITCH_RANGE}")
     if not isinstance(header.get("arch"), str) or not isinstance(header.get("settings"), dict):

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jamd
-from jamd import cli
+from jamd import cli, playing, scales
 from jamd.errors import JamdError, MidiFileError, PortError
 
 COMMANDS_FOLDER = Path(jamd.__file__).parent / "commands"
@@ -39,6 +39,10 @@ def command_that(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         return CliRunner().invoke(cli.main, ["ports", *arguments], env=environment, prog_name="jamd")
 
     return run
+
+
+def test_the_scales_on_offer_are_those_there_are() -> None:
+    assert tuple(scales.SCALES) == playing.SCALES
 
 
 def test_help_lists_every_command_and_imports_none() -> None:
@@ -168,7 +172,7 @@ def test_two_options_never_share_a_variable(one: str, other: str) -> None:
 def test_ctrl_c_ends_with_130_and_no_traceback() -> None:
     script = """
 import signal, sys, types, click
-from jamd import cli
+from jamd import cli, playing, scales
 
 @click.command()
 def command():
@@ -186,7 +190,7 @@ cli.main(["ports"])
 def test_a_reader_that_leaves_is_no_traceback(size: int) -> None:
     script = f"""
 import sys, types, click
-from jamd import cli
+from jamd import cli, playing, scales
 
 @click.command()
 def command():

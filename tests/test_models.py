@@ -311,7 +311,7 @@ def damaged(whole: bytes, how: str) -> bytes:
         return b""
     if how == "text":
         return b"this is no model at all"
-    return whole.replace(b'\\"format\\": 2', b'\\"format\\": 9')
+    return whole.replace(b'\\"format\\": 2', b'\\"format\\": 9' if how == "newer" else b'\\"format\\": 1')
 
 
 @pytest.mark.parametrize(
@@ -321,6 +321,7 @@ def damaged(whole: bytes, how: str) -> bytes:
         ("empty", "not a whole model bundle"),
         ("text", "not a whole model bundle"),
         ("newer", "upgrade jamd"),
+        ("older", "train it again"),
     ],
 )
 def test_a_damaged_bundle_is_named_in_one_line(

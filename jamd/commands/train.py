@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jamd.commands.recipe import recipe_options
 from jamd.errors import JamdError, UsageError
+from jamd.recipe import recipe_options
 
 if TYPE_CHECKING:
     from jamd.training.music import Music
