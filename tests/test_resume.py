@@ -60,11 +60,12 @@ def learn(parent: Path, corpus: Path, arch: str, show: Show = go_on, resume: str
     read = music.recordings(
         [corpus], STEPS, RECIPE.seed, {}, False, lambda files, **_: files, lambda line: None
     )
+    given = {name: value for name, value in asdict(RECIPE).items() if name != "touch"}  # the music decides it
     card = {
         "arch": arch,
         "settings": networks.settings_of(arch, HIDDEN, None),
         "key": read.key,
-        "recipe": {**asdict(RECIPE), "steps": STEPS},
+        "recipe": {**given, "steps": STEPS},
         "created": "2026-11-21T16:00:00+00:00",
         "data": read.account,
     }
