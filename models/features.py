@@ -6,7 +6,7 @@ start with `...`, which is (batch, steps) there and (courses,) here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from jamd.models.tokens import (
     offset_bin,
     velocity_bin,
 )
-from jamd.note import Frame
+from jamd.note import Frame, Onset
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -142,43 +142,83 @@ def histogram_features(counts: Floats) -> Floats:
 
 class Ear:
     """The inputs of a session as it goes on, in one or several courses: what the steps before leave behind is
-    the pitch-class counts (courses, 12) and each part's last loudness, (courses,)."""
+    the pitch-class counts (courses, 12) and the last loudness of each course by part.
+
+    The sums are those of the functions above, note by note: a step has few of them.
+    """
 
     def __init__(self, courses: int = 1) -> None:
         self.counts = np.zeros((courses, HISTOGRAM), np.float32)
-        self.loudness = [np.zeros(courses, np.uint8), np.zeros(courses, np.uint8)]
+        self.loudness = [[0] * courses, [0] * courses]
 
     def hear(
         self, players: Sequence[Frame], owns: Sequence[Frame], places: Sequence[Place]
-    ) -> tuple[Floats, list[Rolls]]:
-        """A step of both parts: the inputs (courses, ENCODER_INPUT) and the rolls of player and own part."""
-        rolls = [rolls_of(frames) for frames in (players, owns)]
+    ) -> tuple[Floats, Floats]:
+        """A step of both parts: the inputs (courses, ENCODER_INPUT), and 1 for each key that either part
+        strikes, and for each that either holds, (courses, 2 * KEYS)."""
+        heard = np.zeros((len(players), ENCODER_INPUT), np.float32)
         self.counts = np.float32(HISTOGRAM_DECAY) * self.counts
-        parts = []
-        for part, roll in enumerate(rolls):
-            self.counts += pitch_classes(roll.attacks)
-            now = loudness(roll.attacks)
-            self.loudness[part] = np.where(now > 0, now, self.loudness[part])
-            parts.append(part_features(roll, self.loudness[part]))
-        where = place_features([p.step_in_bar for p in places], [p.steps_per_bar for p in places])
-        return np.concatenate([*parts, where, histogram_features(self.counts)], -1), rolls
+        for part, frames in enumerate((players, owns)):
+            for course, frame in enumerate(frames):
+                struck = _write_part(heard[course], part * PART, frame, self.loudness[part], course)
+                for key in struck:
+                    self.counts[course, (LOWEST_PITCH + key) % 12] += 1
+        _write_places(heard, 2 * PART, places)
+        heard[:, -HISTOGRAM:] = histogram_features(self.counts)
+        keys = np.sign(heard[:, : 2 * KEYS])
+        return heard, np.maximum(keys, np.sign(heard[:, PART : PART + 2 * KEYS]), out=keys)
 
     def ask(self, befores: Sequence[Frame], cues: Sequence[Cue]) -> tuple[Floats, Bools]:
         """The inputs (courses, DECODER_INPUT) for the frames after `befores`, and the keys (courses, KEYS)
         that may be held."""
-        rolls = rolls_of(befores)
-        cue = cue_features(
-            [c.place.step_in_bar for c in cues],
-            [c.place.steps_per_bar for c in cues],
-            [c.duet for c in cues],
-            [c.left_steps for c in cues],
-        )
-        part = part_features(rolls, self.loudness[1])
-        return np.concatenate([part, cue], -1), (rolls.attacks > 0) | (rolls.holds > 0)
+        asked = np.zeros((len(befores), DECODER_INPUT), np.float32)
+        loudness = self.loudness[1]
+        for course, (before, cue) in enumerate(zip(befores, cues, strict=True)):
+            _write_part(asked[course], 0, before, loudness.copy(), course)
+            if cue.duet:
+                asked[course, PART + PLACE] = 1
+            if cue.left_steps:
+                asked[course, PART + PLACE + min(cue.left_steps, LEFT + 1)] = 1
+        _write_places(asked, PART, [cue.place for cue in cues])
+        return asked, (asked[:, :KEYS] + asked[:, KEYS : 2 * KEYS]) > 0
 
     def fork(self, chosen: Sequence[int]) -> Ear:
         """A copy whose courses are the chosen ones."""
-        other = Ear(len(chosen))
+        other = Ear(0)
         other.counts = self.counts[list(chosen)]
-        other.loudness = [part[list(chosen)] for part in self.loudness]
+        other.loudness = [[part[course] for course in chosen] for part in self.loudness]
         return other
+
+
+_ATTACK_INPUT = [float(np.float32(0.5) + bin * np.float32(0.5 / VELOCITY_BINS)) for bin in range(17)]
+_KEY_OF = [key_of(pitch) for pitch in range(128)]
+
+
+def _write_part(row: Floats, at: int, frame: Frame, loudness: list[int], course: int) -> Iterable[int]:
+    """`part_features` of one frame, written into `row` from `at` on; the keys it strikes. Its loudness
+    replaces that of the last steps."""
+    for pitch in frame.held:
+        row[at + KEYS + _KEY_OF[pitch]] = 1
+    struck: dict[int, Onset] = {}
+    if frame.onsets:
+        struck = {_KEY_OF[onset.pitch]: onset for onset in frame.onsets}
+        loudest = eighths = 0
+        for key, onset in struck.items():
+            bin = velocity_bin(onset.velocity) + 1
+            row[at + key] = _ATTACK_INPUT[bin]
+            row[at + KEYS + key] = 0
+            loudest = max(loudest, bin)
+            eighths += offset_bin(onset.offset_steps) - OFFSET_BINS // 2
+        loudness[course] = loudest
+        row[at + PART - 1] = eighths / len(struck) / (OFFSET_BINS - 1)
+    if loudness[course]:
+        row[at + 2 * KEYS + loudness[course] - 1] = 1
+    return struck
+
+
+def _write_places(rows: Floats, at: int, places: Sequence[Place]) -> None:
+    """`place_features`, written into `rows` from `at` on."""
+    for course, place in enumerate(places):
+        if place != NOWHERE:
+            rows[course, at + place.step_in_bar % POSITIONS] = 1
+            rows[course, at + POSITIONS + place.steps_per_bar % POSITIONS] = 1

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jamd.models.bundle import Weights
-from jamd.models.tokens import END, KEYS, TOKENS
+from jamd.models.tokens import END, KEYS, OFFSET_BINS, TOKENS
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -14,6 +14,11 @@ Bools = npt.NDArray[np.bool_]
 
 NOT_BELOW = np.arange(KEYS) >= np.append(np.tile(np.arange(KEYS), 2), KEYS)[:, None]
 """Row t: the keys that cannot follow token t, those not lower. END stands for the beginning of a frame."""
+NOTHING = np.float32(-np.inf)
+FOLLOWING = np.where(
+    np.hstack([NOT_BELOW, NOT_BELOW, np.zeros((TOKENS, 1), np.bool_)]), NOTHING, np.float32(0)
+)
+"""The same to be added to scores of tokens, (TOKENS, TOKENS)."""
 
 
 class Head:
@@ -29,10 +34,12 @@ class Head:
         self.token, self.token_bias = linear("token")
         self.velocity, self.velocity_bias = linear("velocity")
         self.offset, self.offset_bias = linear("offset")
-        self.so_far, self.last, self.last_velocity, self.last_offset, self.chosen, self.velocity_known = (
+        self.so_far, self.last, last_velocity, last_offset, self.chosen, self.velocity_known = (
             weights[f"head.{name}.weight"]
             for name in ("so_far", "last", "last_velocity", "last_offset", "chosen", "velocity_known")
         )
+        self.touch = (last_velocity[:, None] + last_offset).reshape(-1, last_offset.shape[1])
+        """By velocity bin + 1 and offset bin + 1 of the last attack; 0 is none yet in this frame."""
 
 
 class NumpySpelling:
@@ -41,44 +48,51 @@ class NumpySpelling:
     def __init__(self, head: Head, z: Floats, sounding: Bools, copied: Floats | None = None) -> None:
         """`z` (courses, state); `sounding` (courses, KEYS) are the keys that may be held; `copied` (courses,
         2 * KEYS) is added to the scores of attacks and holds."""
-        courses = len(z)
-        self._head, self._copied, self._silent = head, copied, ~sounding
-        self._frame: Floats = z @ head.state + head.state_bias  # grows by each token put down
-        self._last = np.full(courses, END)
-        self._velocity = np.zeros(courses, np.int64)
-        self._offset = np.zeros(courses, np.int64)
-        self._h = self._touch = self._frame
+        self._head = head
+        self._fixed = np.empty((len(z), TOKENS), np.float32)  # of the scores, what is so in the whole frame
+        self._fixed[:] = head.token_bias
+        if copied is not None:
+            self._fixed[:, :END] += copied
+        self._fixed[:, KEYS:END][~sounding] = NOTHING
+        self._frame: Floats = z @ head.state  # grows by each token put down
+        self._frame += head.state_bias
+        self._last = np.full(len(z), END)
+        self._touch_of_last = np.zeros(len(z), np.int64)
+        self._h = self._touched = self._frame
 
     def logits(self) -> Floats:
         head = self._head
-        h = self._frame + head.last[self._last]
-        h += head.last_velocity[self._velocity]
-        h += head.last_offset[self._offset]
+        h = self._frame + head.last.take(self._last, 0)
+        h += head.touch.take(self._touch_of_last, 0)
         np.maximum(h, 0, out=h)
-        self._h = h + np.maximum(h @ head.residual + head.residual_bias, 0)
+        self._h = h @ head.residual
+        self._h += head.residual_bias
+        np.maximum(self._h, 0, out=self._h)
+        self._h += h
         out: Floats = self._h @ head.token
-        out += head.token_bias
-        if self._copied is not None:
-            out[:, :END] += self._copied
-        above = NOT_BELOW[self._last]
-        out[:, :KEYS][above] = -np.inf
-        out[:, KEYS:END][above | self._silent] = -np.inf
+        out += self._fixed
+        out += FOLLOWING.take(self._last, 0)
         return out
 
     def velocity_logits(self, tokens: Ints) -> Floats:
-        self._touch = np.maximum(self._h + self._head.chosen[tokens], 0)
-        return np.asarray(self._touch @ self._head.velocity + self._head.velocity_bias)
+        self._touched = self._h + self._head.chosen.take(tokens, 0)
+        np.maximum(self._touched, 0, out=self._touched)
+        out: Floats = self._touched @ self._head.velocity
+        out += self._head.velocity_bias
+        return out
 
     def offset_logits(self, velocities: Ints) -> Floats:
-        h = np.maximum(self._touch + self._head.velocity_known[velocities], 0)
-        return np.asarray(h @ self._head.offset + self._head.offset_bias)
+        h = self._touched + self._head.velocity_known.take(velocities, 0)
+        np.maximum(h, 0, out=h)
+        out: Floats = h @ self._head.offset
+        out += self._head.offset_bias
+        return out
 
     def add(self, tokens: Ints, velocities: Ints, offsets: Ints) -> None:
-        self._frame = self._frame + self._head.so_far[tokens]
-        attacks = tokens < KEYS
+        self._frame += self._head.so_far.take(tokens, 0)
         self._last = tokens
-        self._velocity = np.where(attacks, velocities + 1, self._velocity)
-        self._offset = np.where(attacks, offsets + 1, self._offset)
+        touch = (velocities + 1) * (OFFSET_BINS + 1) + offsets + 1
+        self._touch_of_last = np.where(tokens < KEYS, touch, self._touch_of_last)
 
 
 assert len(NOT_BELOW) == TOKENS

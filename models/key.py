@@ -8,6 +8,7 @@ minor share a signature, so only the scale has to be found, not the tonic.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -125,23 +126,30 @@ class _MovedBack:
 
     def __init__(self, spelling: Spelling, semitones: int) -> None:
         self._spelling = spelling
-        keys = np.arange(KEYS)
-        there = keys + semitones
-        self._reachable = (LOWEST_PITCH + keys >= PIANO.start) & (LOWEST_PITCH + keys < PIANO.stop)
-        there = np.where(self._reachable, there, 0)
-        self._from = np.concatenate([there, KEYS + there, [END]])
-        self._silent = ~np.concatenate([self._reachable, self._reachable, [True]])
+        self._from, self._silent = _keys_moved(semitones)
 
     def logits(self) -> Floats:
-        logits = self._spelling.logits()[:, self._from]
-        logits[:, self._silent] = -np.inf
+        logits = self._spelling.logits().take(self._from, 1)
+        logits += self._silent
         return logits
 
     def velocity_logits(self, tokens: Ints) -> Floats:
-        return self._spelling.velocity_logits(self._from[tokens])
+        return self._spelling.velocity_logits(self._from.take(tokens))
 
     def offset_logits(self, velocities: Ints) -> Floats:
         return self._spelling.offset_logits(velocities)
 
     def add(self, tokens: Ints, velocities: Ints, offsets: Ints) -> None:
-        self._spelling.add(self._from[tokens], velocities, offsets)
+        self._spelling.add(self._from.take(tokens), velocities, offsets)
+
+
+@cache
+def _keys_moved(semitones: int) -> tuple[Ints, Floats]:
+    """The token in C for each that sounds, (TOKENS,), and what to add to its score: minus infinity where no
+    key of the piano is."""
+    keys = np.arange(KEYS)
+    reachable = (LOWEST_PITCH + keys >= PIANO.start) & (LOWEST_PITCH + keys < PIANO.stop)
+    there = np.where(reachable, keys + semitones, 0)
+    silent = np.where(reachable, 0, -np.inf)
+    added = np.concatenate([silent, silent, [0]], dtype=np.float32)
+    return np.concatenate([there, KEYS + there, [END]]), added

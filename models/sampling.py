@@ -7,20 +7,26 @@ chance is spread over many pitches, so one temperature over all tokens starves t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from jamd.models.mind import Spelling
-from jamd.models.tokens import END, KEYS, LOWEST_PITCH, VELOCITY_BINS, offset_of
+from jamd.models.tokens import END, KEYS, LOWEST_PITCH, OFFSET_BINS, VELOCITY_BINS, offset_of
 from jamd.note import Frame, Onset
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 
+BIN_WIDTH = 128 // VELOCITY_BINS
+OFFSETS = [offset_of(offset_bin) for offset_bin in range(OFFSET_BINS)]
+NEVER_NOTHING = np.float32(1e-30)
 REGISTER_WIDTH = 7.0
 """Semitones: how firmly a wished register holds, as the standard deviation of a bell over the pitches."""
 
@@ -40,32 +46,53 @@ class Knobs:
     centre: float | None = None
     scale: frozenset[int] = frozenset(range(12))
 
-    def leaning(self) -> Floats:
-        """Logarithms added to the chances of the pitches, (KEYS,)."""
-        pitches = LOWEST_PITCH + np.arange(KEYS)
-        leaning = np.zeros(KEYS)
-        if self.centre is not None:
-            leaning -= 0.5 * ((pitches - self.centre) / REGISTER_WIDTH) ** 2
-        leaning[~np.isin(pitches % 12, list(self.scale))] = -np.inf
-        return leaning
+    @property
+    def plain(self) -> bool:
+        """Whether chances are taken as they come."""
+        return self.temperature == self.density == 1 and self.centre is None and len(self.scale) == 12
 
 
-def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
-    """Probabilities that sum to 1, by row. Raises FloatingPointError when the scores are not numbers."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    shares = np.exp(scaled - scaled.max(-1, keepdims=True))
-    total = shares.sum(-1, keepdims=True)
-    if not np.isfinite(total).all():
+@lru_cache(maxsize=16)
+def leaning(knobs: Knobs) -> Floats:
+    """Logarithms added to the chances of the pitches, (KEYS,)."""
+    pitches = LOWEST_PITCH + np.arange(KEYS)
+    added = np.zeros(KEYS, np.float32)
+    if knobs.centre is not None:
+        added -= 0.5 * ((pitches - knobs.centre) / REGISTER_WIDTH) ** 2
+    added[~np.isin(pitches % 12, list(knobs.scale))] = -np.inf
+    return added
+
+
+def odds(logits: Floats) -> tuple[Floats, Floats]:
+    """Chances of each row (courses, n) as multiples of that of the likeliest, and their sums, (courses,).
+    Raises FloatingPointError when the scores are not numbers."""
+    chances = np.exp(logits - logits.max(-1, keepdims=True))
+    total = chances.sum(-1)
+    _check(total)
+    return chances, total
+
+
+def _check(numbers: Floats) -> None:
+    if not math.isfinite(numbers.sum()):
         raise FloatingPointError("the model gave scores that are not numbers")
-    return np.asarray(shares / total)
 
 
 def draw(chances: Floats, rng: np.random.Generator) -> Ints:
-    """For each row (..., n) of chances an index drawn with them, (...,); a row need not sum to 1."""
-    total = np.cumsum(chances, -1)
-    aim = rng.random(chances.shape[:-1]) * total[..., -1]
-    found = (total <= aim[..., None]).sum(-1)
-    return np.asarray(np.minimum(found, chances.shape[-1] - 1))
+    """For each row (courses, n) of chances an index drawn with them, (courses,); a row need not sum to 1.
+
+    Of exponential waiting times at these rates, that for i is the shortest with chance i.
+    """
+    waited = rng.standard_exponential(chances.shape, np.float32)
+    waited += NEVER_NOTHING
+    return np.asarray((chances / waited).argmax(-1))
+
+
+def draw_bin(logits: Floats, temperature: float, rng: np.random.Generator) -> Ints:
+    """For each row (courses, n) of scores an index drawn with their softmax, (courses,), by the same race in
+    logarithms. Raises FloatingPointError when the scores are not numbers."""
+    raced = logits + rng.gumbel(0, temperature, logits.shape)
+    _check(raced)
+    return np.asarray(raced.argmax(-1))
 
 
 def top(chances: Floats, share: float) -> Floats:
@@ -81,31 +108,52 @@ def top(chances: Floats, share: float) -> Floats:
 
 
 def choose(
-    logits: npt.ArrayLike,
-    knobs: Knobs,
-    rng: np.random.Generator,
-    attack: bool = False,
-    leaning: Floats | None = None,
+    logits: Floats, knobs: Knobs, rng: np.random.Generator, attack: bool = False
 ) -> tuple[Ints, Floats]:
-    """The next token of each course and its nats under the mind, (courses,) each, from scores (courses,
-    TOKENS). `attack` rules out the other
-    kinds wherever an attack is possible at all; `leaning` are the knobs', if they are known already."""
-    chances = softmax(logits)
-    leaning = knobs.leaning() if leaning is None else leaning
-    pitches = chances[:, :KEYS] * np.exp(leaning - leaning.max())
-    possible = pitches.sum(-1) > 0  # among the keys that are left there may be none of the scale
-    kinds = np.stack([chances[:, :KEYS].sum(-1), chances[:, KEYS:END].sum(-1), chances[:, END]], -1)
-    kinds[:, 0] *= knobs.density
-    kinds[~possible, 0] = 0
+    """The next token of each course and its chance under the mind, (courses,) each, from scores (courses,
+    TOKENS). `attack` rules out the other kinds wherever an attack is possible at all.
+
+    Raises FloatingPointError when the scores are not numbers.
+    """
+    chances, total = odds(logits)
+    wanted = chances if knobs.plain and not attack else _wanted(logits, chances, knobs, attack)
+    token = draw(wanted, rng)
+    rows = np.arange(len(token))
+    if knobs.top_p < 1:
+        # Kind and pitch are drawn at once; a pitch that is not among the likely ones is drawn again. Nearly
+        # always a glance shows that it is: without it, less than the share of the likely is left.
+        sums = total if wanted is chances else wanted.sum(-1)
+        (unlikely,) = np.nonzero(wanted[rows, token] <= (1 - knobs.top_p) * sums)
+        unlikely = unlikely[token[unlikely] < KEYS]
+        if len(unlikely):
+            token[unlikely] = _among_likely(wanted[unlikely, :KEYS], token[unlikely], knobs.top_p, rng)
+    return token, chances[rows, token] / total
+
+
+def _wanted(logits: Floats, chances: Floats, knobs: Knobs, attack: bool) -> Floats:
+    """The chances (courses, TOKENS) as the knobs want them: pitches with temperature and leaning, the kinds
+    as they were but for the density."""
+    wanted = chances.copy()
+    scores = logits[:, :KEYS] + leaning(knobs)
+    highest = scores.max(-1, keepdims=True)
+    possible = highest[:, 0] > -np.inf  # among the keys that are left there may be none of the scale
+    highest[~possible] = 0
+    pitches = np.exp((scores - highest) / knobs.temperature)
+    attacks = knobs.density * chances[:, :KEYS].sum(-1)
+    share = attacks / np.where(possible, pitches.sum(-1), 1)
+    wanted[:, :KEYS] = pitches * share[:, None]
     if attack:
-        kinds[possible, 1:] = 0
-    kind = draw(kinds, rng)
-    pitch = draw(top(np.power(pitches, 1 / knobs.temperature), knobs.top_p), rng)
-    if (kind == 1).any():
-        held = KEYS + draw(chances[:, KEYS:END], rng)
-        pitch = np.where(kind == 1, held, pitch)
-    token = np.where(kind == 2, END, pitch)
-    return token, -np.log(chances[np.arange(len(token)), token] + 1e-12)
+        wanted[possible, :KEYS] = pitches[possible]
+        wanted[possible, KEYS:] = 0
+    return wanted
+
+
+def _among_likely(pitches: Floats, drawn: Ints, share: float, rng: np.random.Generator) -> Ints:
+    """The drawn keys (n,), or others where they are not among the likeliest that make up `share` of the
+    chances (n, KEYS)."""
+    above = np.where(pitches > pitches[np.arange(len(drawn)), drawn][:, None], pitches, 0).sum(-1)
+    likely = above < share * pitches.sum(-1)
+    return drawn if likely.all() else np.where(likely, drawn, draw(top(pitches, share), rng))
 
 
 def spell(
@@ -113,35 +161,37 @@ def spell(
 ) -> tuple[list[Frame], Floats]:
     """A frame per course, note by note, and the nats of its keys, (courses,). With `attack`, at least one
     note begins in each."""
-    onsets: list[list[Onset]] = [[] for _ in range(courses)]
-    held: list[set[int]] = [set() for _ in range(courses)]
-    going = np.ones(courses, bool)
-    nats = np.zeros(courses)
+    ended = np.zeros(courses, np.bool_)
     nothing = np.zeros(courses, np.int64)
-    width = 128 // VELOCITY_BINS
-    leaning = knobs.leaning()
-    first = True
+    words: list[tuple[list[int], list[int], list[int]]] = []  # of tokens, velocity and offset bins
+    shares = []
     while True:
-        chosen, cost = choose(spelling.logits(), knobs, rng, attack and first, leaning)
-        token = np.where(going, chosen, END)
-        nats += np.where(going, cost, 0)
-        going &= token != END
-        if not going.any():
-            return [Frame(tuple(o), frozenset(h)) for o, h in zip(onsets, held, strict=True)], nats
+        token, chance = choose(spelling.logits(), knobs, rng, attack and not words)
+        if words:
+            token[ended] = END
+            chance[ended] = 1
+        shares.append(chance)
+        ended = token == END
+        if ended.all():
+            break
         velocity = offset = nothing
         struck = token < KEYS
         if struck.any():
             asked = np.where(struck, token, 0)
-            velocity = draw(softmax(spelling.velocity_logits(asked), knobs.temperature), rng)
-            offset = draw(softmax(spelling.offset_logits(velocity), knobs.temperature), rng)
-            # anywhere within the bin: sixteen loudnesses sound like steps
-            loudness = np.maximum(1, velocity * width + rng.integers(width, size=courses))
-        for course in going.nonzero()[0]:
-            pitch = int(LOWEST_PITCH + token[course] % KEYS)
-            if struck[course]:
-                onset = Onset(pitch, int(loudness[course]), offset_of(int(offset[course])))
-                onsets[course].append(onset)
-            else:
-                held[course].add(pitch)
+            velocity = draw_bin(spelling.velocity_logits(asked), knobs.temperature, rng)
+            offset = draw_bin(spelling.offset_logits(velocity), knobs.temperature, rng)
+        words.append((token.tolist(), velocity.tolist(), offset.tolist()))
         spelling.add(token, velocity, offset)
-        first = False
+    # anywhere within the bin: sixteen loudnesses sound like steps
+    within = rng.integers(BIN_WIDTH, size=(len(words), courses)).tolist()
+    frames = []
+    for course in range(courses):
+        onsets, held = [], []
+        for (tokens, velocities, offsets), extra in zip(words, within, strict=True):
+            if (token_ := tokens[course]) < KEYS:
+                loudness = max(1, velocities[course] * BIN_WIDTH + extra[course])
+                onsets.append(Onset(LOWEST_PITCH + token_, loudness, OFFSETS[offsets[course]]))
+            elif token_ < END:
+                held.append(LOWEST_PITCH + token_ - KEYS)
+        frames.append(Frame(tuple(onsets), frozenset(held)))
+    return frames, -np.log(np.array(shares) + 1e-12).sum(0)

@@ -21,38 +21,45 @@ from jamd.note import Frame
 Floats = npt.NDArray[np.float32]
 
 
-def sigmoid(x: Floats) -> Floats:
-    half = np.float32(0.5)
-    return np.asarray(half * np.tanh(half * x) + half)
-
-
 def sparse(x: Floats, weights: Floats) -> Floats:
     """x (courses, in) @ weights for an x that is nearly all zeros: a step has some ten notes among hundreds
-    of inputs. For several courses the plain product is as fast."""
-    if len(x) > 1:
-        return np.asarray(x @ weights)
-    (where,) = x[0].nonzero()
-    return np.asarray(x[:, where] @ weights[where])
+    of inputs, and courses have most of theirs in common."""
+    (where,) = np.nonzero(x.any(0))
+    return np.asarray(x.take(where, 1) @ weights.take(where, 0))
 
 
 class Lstm:
-    """One LSTM layer, (inputs, 4H); gates in torch's order: input, forget, cell, output."""
+    """One LSTM layer: `sparse` (inputs that are nearly all zeros, 4H), and `dense` (the other inputs and its
+    own last output, 4H).
 
-    def __init__(self, weights: Weights, layer: str, number: int) -> None:
+    The gates stand in the order input, forget, output, cell, and the first three are halved, since the
+    sigmoid of x is (tanh(x / 2) + 1) / 2: so one tanh does for all.
+    """
+
+    def __init__(self, weights: Weights, layer: str, number: int, sparse_inputs: int) -> None:
         def get(name: str) -> Floats:
-            return np.ascontiguousarray(weights[f"{layer}.{name}_l{number}"].T)
+            i, f, g, o = np.split(weights[f"{layer}.{name}_l{number}"], 4)  # torch's order
+            half = np.float32(0.5)
+            return np.ascontiguousarray(np.concatenate([half * i, half * f, half * o, g]).T)
 
-        self.inputs, self.recurrent = get("weight_ih"), get("weight_hh")
+        inputs = get("weight_ih")
+        self.sparse = inputs[:sparse_inputs]
+        self.dense = np.concatenate([inputs[sparse_inputs:], get("weight_hh")])
         self.bias = get("bias_ih") + get("bias_hh")
 
-    def step(self, drive: Floats, h: Floats, c: Floats) -> tuple[Floats, Floats]:
-        """The new (h, c), each (courses, H), from the input's product with the weights, (courses, 4H)."""
-        gates = drive + h @ self.recurrent
+    def step(self, gates: Floats, h: Floats, c: Floats) -> None:
+        """Put the new (h, c), each (courses, H), in the place of the old ones, from `gates` (courses, 4H),
+        the products with the weights. They are spoilt."""
+        hidden = h.shape[1]
         gates += self.bias
-        gates = gates.reshape(len(h), 4, -1)
-        i, f, o = sigmoid(gates[:, [0, 1, 3]]).transpose(1, 0, 2)  # at once: at this size calls cost most
-        c = f * c + i * np.tanh(gates[:, 2])
-        return o * np.tanh(c), c
+        np.tanh(gates, out=gates)
+        shares = gates[:, : 3 * hidden]
+        shares *= np.float32(0.5)
+        shares += np.float32(0.5)
+        c *= shares[:, hidden : 2 * hidden]
+        c += shares[:, :hidden] * gates[:, 3 * hidden :]
+        np.tanh(c, out=h)
+        h *= shares[:, 2 * hidden :]
 
 
 class NumpySeq2Seq:
@@ -70,13 +77,15 @@ class NumpySeq2Seq:
         def linear(name: str) -> Floats:
             return np.ascontiguousarray(weights[f"{name}.weight"].T)
 
-        self.encoder = [Lstm(weights, "encoder", number) for number in range(encoder_layers)]
-        self.decoder = Lstm(weights, "decoder", 0)
+        inputs = [features.ENCODER_INPUT] + [0] * (encoder_layers - 1)
+        self.layers = [Lstm(weights, "encoder", number, width) for number, width in enumerate(inputs)]
+        self.layers.append(Lstm(weights, "decoder", 0, features.DECODER_INPUT))
         self.bridge, self.bridge_bias = linear("bridge"), weights["bridge.bias"]
         scale = np.float32((hidden // attention_heads) ** -0.5)
         self.query, self.query_bias = linear("query") * scale, weights["query.bias"] * scale
-        self.key, self.value = linear("key"), linear("value")
+        self.value_and_key = np.concatenate([linear("value"), linear("key")], 1)
         self.lag, self.nothing = weights["lag"], weights["nothing"]
+        self.lags = np.tile(self.lag[:, ::-1], 2)  # by place in the ring, wherever its newest is
         self.mix, self.mix_bias = linear("mix"), weights["mix.bias"]
         self.gate, self.gate_bias = linear("gate"), weights["gate.bias"]
         self.head = Head(weights)
@@ -92,92 +101,109 @@ class NumpySeq2Seq:
 
 
 class NumpySeq2SeqThought:
-    """Encoder and decoder states by layer, (courses, H), and the pairs that attention looks back at.
+    """The state: `_h` (courses, (layers + 1) * H) is what each layer of the encoder gave last, the decoder,
+    and what was looked back at, side by side so that neighbours are one input; `_c` are the cells by layer.
 
-    The pairs lie in arrays of the attention's length, the newest at `_newest` and older ones before it, round
-    the end: so a step writes one row and moves nothing.
+    What attention looks back at are pairs of what the encoder gave before a step and the step itself. They
+    lie in arrays of the attention's length, the newest at `_newest` and older ones before it, round the end:
+    so a step writes one row and moves nothing. `_key` is of the pair to come.
     """
 
     def __init__(self, mind: NumpySeq2Seq) -> None:
         self._mind = mind
         hidden, steps = mind.hidden, mind.attention_steps
         self._ear = Ear()
-        self._encoder = [(np.zeros((1, hidden), np.float32),) * 2 for _ in mind.encoder]
-        self._decoder = self._encoder[0]
+        self._h = np.zeros((1, (len(mind.layers) + 1) * hidden), np.float32)
+        self._c = [np.zeros((1, hidden), np.float32) for _ in mind.layers]
         self._keys = np.zeros((1, mind.heads, steps, hidden // mind.heads), np.float32)
         self._values = np.zeros_like(self._keys)
-        self._planes = np.zeros((1, steps, 2 * KEYS), np.float32)
+        self._planes = np.zeros((1, 2, steps, KEYS), np.float32)
         self._newest, self._pairs = -1, 0
         # The network was trained from silence: an encoder that has taken in one empty input.
-        self._encode(np.zeros((1, features.ENCODER_INPUT), np.float32))
+        _, self._key = self._encode(np.zeros((1, features.ENCODER_INPUT), np.float32))
 
     @property
     def courses(self) -> int:
-        return len(self._planes)
+        return len(self._h)
 
     def hear(self, players: Sequence[Frame], owns: Sequence[Frame], places: Sequence[Place]) -> None:
         mind = self._mind
-        heads = (self.courses, mind.heads, -1)
-        heard, (player, own) = self._ear.hear(players, owns, places)
+        heard, keys = self._ear.hear(players, owns, places)
         at = (self._newest + 1) % mind.attention_steps
-        self._keys[:, :, at] = (self._encoder[-1][0] @ mind.key).reshape(heads)
-        self._encode(heard)
-        self._values[:, :, at] = (self._encoder[-1][0] @ mind.value).reshape(heads)
-        self._planes[:, at, :KEYS] = player.attacks | own.attacks
-        self._planes[:, at, KEYS:] = player.holds | own.holds
-        np.minimum(self._planes[:, at], 1, out=self._planes[:, at])
+        self._keys[:, :, at] = self._key
+        self._values[:, :, at], self._key = self._encode(heard)
+        self._planes[:, :, at] = keys.reshape(-1, 2, KEYS)
         self._newest, self._pairs = at, min(self._pairs + 1, mind.attention_steps)
 
-    def _encode(self, heard: Floats) -> None:
+    def _encode(self, heard: Floats) -> tuple[Floats, Floats]:
+        """The encoder takes in one more input. What it gives, as the value of this pair and as the key of the
+        next, (courses, A, H / A) each."""
         mind = self._mind
-        drive = sparse(heard, mind.encoder[0].inputs)
-        for layer, lstm in enumerate(mind.encoder):
-            if layer:
-                drive = self._encoder[layer - 1][0] @ lstm.inputs
-            self._encoder[layer] = lstm.step(drive, *self._encoder[layer])
+        decoder = len(mind.layers) - 1
+        for layer in range(decoder):
+            self._step(layer, None if layer else heard)
+        pair = (self._given(decoder - 1) @ mind.value_and_key).reshape(self.courses, 2, mind.heads, -1)
+        return pair[:, 0], pair[:, 1]
+
+    def _step(self, layer: int, inputs: Floats | None) -> None:
+        lstm, hidden = self._mind.layers[layer], self._mind.hidden
+        gates = self._h[:, max(0, layer - 1) * hidden : (layer + 1) * hidden] @ lstm.dense
+        if inputs is not None:
+            gates += sparse(inputs, lstm.sparse)
+        lstm.step(gates, self._given(layer), self._c[layer])
+
+    def _given(self, layer: int) -> Floats:
+        """What a layer gave last, (courses, H), in its place."""
+        hidden = self._mind.hidden
+        return self._h[:, layer * hidden : (layer + 1) * hidden]
 
     def begin(self) -> None:
         mind = self._mind
-        h, c = np.split(self._encoder[-1][0] @ mind.bridge + mind.bridge_bias, 2, -1)
-        self._decoder = np.tanh(h), c
+        decoder = len(mind.layers) - 1
+        h, c = np.split(self._given(decoder - 1) @ mind.bridge + mind.bridge_bias, 2, -1)
+        np.tanh(h, out=self._given(decoder))
+        self._c[-1] = c.copy()
 
     def spell(self, befores: Sequence[Frame], cues: Sequence[Cue]) -> NumpySpelling:
-        mind = self._mind
+        mind, courses, pairs = self._mind, self.courses, self._pairs
         asked, sounding = self._ear.ask(befores, cues)
-        inputs = mind.decoder.inputs
-        drive = sparse(asked, inputs[: asked.shape[1]]) + self._encoder[-1][0] @ inputs[asked.shape[1] :]
-        self._decoder = mind.decoder.step(drive, *self._decoder)
-        decoded = self._decoder[0]
-        weights = self._look_back(decoded)
-        looked_at = weights[:, :, None] @ self._values[:, :, : self._pairs]  # (courses, A, 1, H / A)
-        mixed = np.concatenate([decoded, looked_at.reshape(self.courses, -1)], -1)
-        z = np.tanh(mixed @ mind.mix + mind.mix_bias)
-        copied = (weights @ self._planes[:, : self._pairs]).reshape(self.courses, mind.heads, 2, KEYS)
-        gates = (z @ mind.gate + mind.gate_bias).reshape(self.courses, mind.heads, 2, 1)
-        return NumpySpelling(mind.head, z, sounding, (copied * gates).sum(1).reshape(self.courses, -1))
+        decoder = len(mind.layers) - 1
+        self._step(decoder, asked)
+        weights = self._look_back(self._given(decoder))
+        looked_at = weights[:, :, None] @ self._values[:, :, :pairs]  # (courses, A, 1, H / A)
+        self._given(decoder + 1)[:] = looked_at.reshape(courses, -1)
+        z: Floats = self._h[:, decoder * mind.hidden :] @ mind.mix
+        z += mind.mix_bias
+        np.tanh(z, out=z)
+        gates = (z @ mind.gate + mind.gate_bias).reshape(courses, mind.heads, 2)
+        by_kind = gates.transpose(0, 2, 1) @ weights  # (courses, 2, S): attacks and holds
+        copied = by_kind[:, :, None] @ self._planes[:, :, :pairs]  # (courses, 2, 1, KEYS)
+        return NumpySpelling(mind.head, z, sounding, copied.reshape(courses, -1))
 
     def _look_back(self, decoded: Floats) -> Floats:
         """How much each course looks at each of its pairs, (courses, A, S)."""
         mind, pairs = self._mind, self._pairs
         query = (decoded @ mind.query + mind.query_bias).reshape(self.courses, mind.heads, -1, 1)
-        scores = (self._keys[:, :, :pairs] @ query)[..., 0]
-        ago = (self._newest - np.arange(pairs)) % mind.attention_steps
-        scores += mind.lag[:, ago]
-        highest = np.maximum(scores.max(-1, initial=-np.inf), mind.nothing)[..., None]
-        weights = np.exp(scores - highest)
-        return np.asarray(
-            weights / (weights.sum(-1, keepdims=True) + np.exp(mind.nothing[:, None] - highest))
+        scores = np.empty((self.courses, mind.heads, pairs + 1), np.float32)
+        first = mind.attention_steps - 1 - self._newest
+        np.add(
+            (self._keys[:, :, :pairs] @ query)[..., 0],
+            mind.lags[:, first : first + pairs],
+            out=scores[..., :-1],
         )
+        scores[..., -1] = mind.nothing
+        scores -= scores.max(-1, keepdims=True)
+        np.exp(scores, out=scores)
+        return np.asarray(scores[..., :-1] / scores.sum(-1, keepdims=True))
 
     def fork(self, chosen: Sequence[int]) -> NumpySeq2SeqThought:
         which = list(chosen)
         other = object.__new__(NumpySeq2SeqThought)
         other._mind = self._mind
         other._ear = self._ear.fork(which)
-        other._encoder = [(h[which], c[which]) for h, c in self._encoder]
-        other._decoder = (self._decoder[0][which], self._decoder[1][which])
-        other._keys, other._values, other._planes = (
-            array[which] for array in (self._keys, self._values, self._planes)
+        other._c = [c[which] for c in self._c]
+        other._h, other._key, other._keys, other._values, other._planes = (
+            array[which] for array in (self._h, self._key, self._keys, self._values, self._planes)
         )
         other._newest, other._pairs = self._newest, self._pairs
         return other

@@ -12,7 +12,7 @@ from jamd.models import features
 from jamd.models.bundle import Weights
 from jamd.models.features import Cue, Ear, Place
 from jamd.models.head_numpy import Head, NumpySpelling
-from jamd.models.seq2seq_numpy import sigmoid, sparse
+from jamd.models.seq2seq_numpy import sparse
 from jamd.note import Frame
 
 Floats = npt.NDArray[np.float32]
@@ -20,7 +20,8 @@ WIDTH = 3
 
 
 class Layer:
-    """The weights of `wavenet.Layer`, (in, out)."""
+    """The weights of `wavenet.Layer`, (in, out): `gated` with the gate's half halved, since the sigmoid of x
+    is (tanh(x / 2) + 1) / 2, and `further`, what goes on beside what is skipped to the end."""
 
     def __init__(self, weights: Weights, number: int) -> None:
         def linear(name: str) -> tuple[Floats, Floats]:
@@ -28,9 +29,14 @@ class Layer:
             return np.ascontiguousarray(weights[f"{name}.weight"].T), weights[f"{name}.bias"]
 
         self.dilation = 2**number
-        self.gated, self.gated_bias = linear("gated")
-        self.onward, self.onward_bias = linear("onward")
-        self.skip, self.skip_bias = linear("skip")
+        self.gated, self.gated_bias = (array.copy() for array in linear("gated"))
+        self.channels = self.gated.shape[1] // 2
+        self.gated[:, self.channels :] *= np.float32(0.5)
+        self.gated_bias[self.channels :] *= np.float32(0.5)
+        onward, skip = linear("onward"), linear("skip")
+        self.further, self.further_bias = (
+            np.concatenate(both, -1) for both in zip(onward, skip, strict=True)
+        )
 
 
 class NumpyWaveNet:
@@ -78,18 +84,28 @@ class NumpyWaveNetThought:
     def _take_in(self, heard: Floats) -> Floats:
         """The sum of the skips, (courses, S), after one more input."""
         mind = self._mind
-        x = sparse(heard, mind.entry) + mind.entry_bias
-        skips = np.float32(0)
+        x = sparse(heard, mind.entry)
+        x += mind.entry_bias
+        skips: Floats | None = None
         for layer, queue in zip(mind.layers, self._queues, strict=True):
             oldest = self._step % queue.shape[1]
             taps = np.concatenate([x, queue[:, oldest - layer.dilation], queue[:, oldest]], -1)
             queue[:, oldest] = x
-            signal, gate = np.split(taps @ layer.gated + layer.gated_bias, 2, -1)
-            y = np.tanh(signal) * sigmoid(gate)
-            x = x + y @ layer.onward + layer.onward_bias
-            skips = y @ layer.skip + layer.skip_bias + skips
+            y = taps @ layer.gated
+            y += layer.gated_bias
+            np.tanh(y, out=y)
+            signal, gate = y[:, : layer.channels], y[:, layer.channels :]
+            gate *= np.float32(0.5)
+            gate += np.float32(0.5)
+            signal *= gate
+            further = signal @ layer.further
+            further += layer.further_bias
+            x += further[:, : layer.channels]
+            skip = further[:, layer.channels :]
+            skips = skip if skips is None else np.add(skips, skip, out=skips)
         self._step += 1
-        return np.asarray(skips)
+        assert skips is not None
+        return skips
 
     def begin(self) -> None:
         """A turn needs no preparation: the cue says where it ends."""

@@ -17,11 +17,11 @@ from jamd.models.head import Head, Words
 from jamd.models.key import InKey, moved, shift_to_c
 from jamd.models.likelihood import Talk, nats
 from jamd.models.mind import Mind, open_mind
-from jamd.models.sampling import Knobs, choose, softmax, spell, top
+from jamd.models.sampling import Knobs, choose, draw_bin, leaning, odds, spell, top
 from jamd.models.seq2seq import Seq2Seq
 from jamd.models.seq2seq import Settings as Seq2SeqSettings
 from jamd.models.seq2seq_numpy import NumpySeq2Seq
-from jamd.models.tokens import END, KEYS, key_of, offset_bin, offset_of, velocity_bin, velocity_of
+from jamd.models.tokens import END, KEYS, TOKENS, key_of, offset_bin, offset_of, velocity_bin, velocity_of
 from jamd.models.torch_stepping import TorchMind
 from jamd.models.wavenet import Settings as WaveNetSettings
 from jamd.models.wavenet import WaveNet
@@ -236,6 +236,36 @@ def test_top_p_keeps_the_likeliest() -> None:
     np.testing.assert_array_equal(top(np.array([0.1, 0.9]), 0.0001) > 0, [False, True])
 
 
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        Knobs(top_p=1.0),
+        Knobs(top_p=0.9),
+        Knobs(0.6, 0.8, 2.0),
+        Knobs(1.4, centre=55.0, scale=frozenset({0, 2, 4, 7})),
+    ],
+)
+def test_tokens_are_drawn_with_the_chances_that_the_knobs_want(knobs: Knobs) -> None:
+    rng = np.random.default_rng(5)
+    logits = rng.normal(0, 2, TOKENS).astype(np.float32)
+    chances = np.exp(logits) / np.exp(logits).sum()
+    pitches = chances[:KEYS] ** (1 / knobs.temperature) * np.exp(leaning(knobs) / knobs.temperature)
+    pitches = top(pitches, knobs.top_p)
+    wanted = np.concatenate([pitches / pitches.sum() * chances[:KEYS].sum() * knobs.density, chances[KEYS:]])
+    drawn, shares = choose(np.tile(logits, (40_000, 1)), knobs, rng)
+    found = np.bincount(drawn, minlength=TOKENS) / len(drawn)
+    assert np.abs(found - wanted / wanted.sum()).sum() < 0.06
+    assert (found[wanted == 0] == 0).all()
+    np.testing.assert_allclose(shares, chances[drawn], rtol=1e-4)
+
+
+def test_bins_are_drawn_with_their_softmax() -> None:
+    logits = np.array([0.0, 1.0, -1.0, 2.0], np.float32)
+    drawn = draw_bin(np.tile(logits, (40_000, 1)), 0.5, np.random.default_rng(5))
+    wanted = np.exp(2 * logits) / np.exp(2 * logits).sum()
+    np.testing.assert_allclose(np.bincount(drawn) / len(drawn), wanted, atol=0.01)
+
+
 def test_a_frame_is_spelt_downwards_and_holds_only_what_sounds(net: nn.Module) -> None:
     rng = np.random.default_rng(1)
     thought = in_numpy(net).start().fork([0, 0])
@@ -285,7 +315,9 @@ def test_a_scale_is_moved_to_c_by_the_shortest_way(tonic: int) -> None:
 
 def test_scores_that_are_not_numbers_are_refused() -> None:
     with pytest.raises(FloatingPointError, match="not numbers"):
-        softmax(np.full(4, np.nan, np.float32))
+        odds(np.full((1, 4), np.nan, np.float32))
+    with pytest.raises(FloatingPointError, match="not numbers"):
+        draw_bin(np.array([[0, np.nan]], np.float32), 1.0, np.random.default_rng(0))
 
 
 def header_of(arch: str) -> dict[str, object]:
