@@ -155,11 +155,11 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--seed", "1"], "recipe"),
-        (["--dropout", "0"], "recipe"),
-        (["--steps", "32"], "recipe"),
-        (["--hidden", "24"], "settings"),
-        (["--arch", "wavenet"], "arch, settings"),
+        (["--seed", "1"], "seed 0, not 1"),
+        (["--dropout", "0"], "dropout 0.1, not 0.0"),
+        (["--steps", "32"], "steps 64, not 32"),
+        (["--hidden", "24"], "hidden 16, not 24"),
+        (["--arch", "wavenet"], "arch seq2seq, not wavenet"),
     ],
 )
 def test_other_options_are_refused_in_one_line(
@@ -168,14 +168,14 @@ def test_other_options_are_refused_in_one_line(
     before = {path: path.read_bytes() for path in stopped.folder.iterdir() if path.is_file()}
     result = train(corpus, stopped.folder.parent, "--resume", stopped.name, *options)
     assert result.exit_code == 2
-    assert f"run {stopped.name} was begun with another {said};" in result.stderr.splitlines()[-1]
+    assert f"run {stopped.name} was begun otherwise ({said});" in result.stderr.splitlines()[-1]
     assert {path: path.read_bytes() for path in stopped.folder.iterdir() if path.is_file()} == before
 
 
 def test_other_music_is_refused(tmp_path: Path, stopped: Run) -> None:
     result = train(write_corpus(tmp_path, pieces=5), stopped.folder.parent, "--resume", stopped.name)
     assert result.exit_code == 2
-    assert "was begun with another data;" in result.stderr.splitlines()[-1]
+    assert "was begun otherwise (other music);" in result.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.999])

@@ -164,10 +164,12 @@ def fit(
         state.model.load_state_dict(state.averaged)
         scores = score(state.model, questions, device, recipe.touch)
         state.model.load_state_dict(own)
-        better = scores.nats_per_step < state.best_nats
+        # the same on all processes to the last bit, as all must end at the same update
+        nats_per_step = group.total(scores.nats_per_step)[0] / group.size()
+        better = nats_per_step < state.best_nats
         state.scorings_since_best = 0 if better else state.scorings_since_best + 1
         if better:
-            state.best_nats = scores.nats_per_step
+            state.best_nats = nats_per_step
             weights = {name: tensor.float().cpu().numpy() for name, tensor in state.averaged.items()}
             diary.keep(weights, scores, state.updates)
         return scores, better

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,9 +134,9 @@ class Learning:
         )
         now = json.loads(json.dumps(now))  # as the checkpoint has it
         if before != now:
-            different = ", ".join(name for name in NETWORK_FIELDS if before[name] != now[name])
+            different = "; ".join(_differences(before, now))
             raise UsageError(
-                f"run {run.name} was begun with another {different}; resume with the same options"
+                f"run {run.name} was begun otherwise ({different}); resume with the same options"
             )
         checkpoint.read_into(path, state)
         return run
@@ -165,6 +165,23 @@ class Learning:
             draw(path.with_suffix(".png"), player, own, rendered.metre, rendered.turns, title=title)
 
 
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """What a run was begun with, of all that is not so now."""
+    for name in NETWORK_FIELDS:
+        was, is_now = before[name], now[name]
+        if was == is_now:
+            continue
+        if name == "data":
+            yield "other music"
+        elif not isinstance(was, dict) or not isinstance(is_now, dict):
+            yield f"{name} {was}, not {is_now}"
+            return  # the settings of another architecture have other names
+        else:
+            for key in sorted(was.keys() | is_now.keys()):
+                if was.get(key) != is_now.get(key):
+                    yield f"{key} {was.get(key)}, not {is_now.get(key)}"
+
+
 def fit_memory(weights: Weights, header: Mapping[str, Any], music: Music, say: Say) -> dict[str, Any]:
     """The header with the weights of the session memory that suit this model, fitted on the held-out music,
     and what they are worth there."""
@@ -177,6 +194,9 @@ def fit_memory(weights: Weights, header: Mapping[str, Any], music: Music, say: S
     mind = open_mind(Bundle(Path("memory"), plain, weights), "cpu")
     say("fitting the session memory")
     asked = questions_of(mind, music.held_out)
+    if not asked.chance.min() > 0:
+        say("the session memory is left out: this model holds some of the held-out music to be impossible")
+        return dict(header)
     fitted = fit_weights(asked)
     alone, together = nats_per_step(asked, None), nats_per_step(asked, fitted)
     say(f"held out: {alone:.4f} nats/step in keys, {together:.4f} with the memory")

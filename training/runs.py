@@ -110,6 +110,8 @@ def resumed(run: Run, updates: int) -> tuple[Run, float]:
     rows = [row for row in run.losses() if row["updates"] <= updates]
     lines = [",".join(COLUMNS), *(",".join(f"{row[name]:.6g}" for name in COLUMNS) for row in rows)]
     write_whole(run.folder / LOSSES, ("\r\n".join(lines) + "\r\n").encode())
+    for left in run.folder.glob(".*.safetensors.*"):  # killed while it wrote them
+        left.unlink(missing_ok=True)
     about = {name: value for name, value in run.about.items() if name != "reason"}  # why it failed before
     run = Run(run.folder, {**about, "state": RUNNING})
     _write(run)
