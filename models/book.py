@@ -1,12 +1,13 @@
 """What was played tonight, written down step by step, and where each context was met before.
 
-A book is what one true course of events has left. An imagined course shares the book it began with and writes
-its own steps into another one, so that a fork costs little and leaves nothing behind.
+An imagined course shares what was heard before it began and writes down only its own steps, so that a fork
+costs little and leaves nothing behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +15,12 @@ import numpy.typing as npt
 from jamd.models.tokens import END, KEYS, key_of
 from jamd.note import Frame
 
-Words = npt.NDArray[np.int16]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[Any]
 
 WORD = 20
 """Tokens kept of a step, END included; what is lower is left out."""
 MOST_STEPS = 8192
-"""A book forgets what is longer ago: 17 minutes at 120 beats a minute."""
+"""What is longer ago is forgotten: 17 minutes at 120 beats a minute."""
 PLACES = 8
 """Of each context the latest places are known."""
 CONTEXTS = (
@@ -34,13 +34,25 @@ _LONGEST = max(steps for steps, _ in CONTEXTS)
 _MASK = (1 << 64) - 1
 _BASE = 0x9E3779B97F4A7C15
 _POWER = [pow(_BASE, n, 1 << 64) for n in range(_LONGEST + 1)]
+_SOUGHT = [
+    (n, by_intervals, _POWER[n - by_intervals], hash((n, by_intervals))) for n, by_intervals in CONTEXTS
+]
+_KEY_OF = [key_of(pitch) for pitch in range(128)]
+
+Attacks = tuple[int, int]
+"""The attacks of a step: their shape, whatever their pitch, as a number that is 0 without any, and their
+highest key, or that of the last there were."""
+Context = tuple[int, bool, int]
+"""A context's number, whether it goes by intervals, and its steps with attacks."""
 
 
-def word_of(*parts: Frame) -> tuple[int, ...]:
+def word_of(*parts: Frame) -> list[int]:
     """A step's tokens, from the highest key down, without END; of parts together, attacks go before holds."""
-    attacks = {key_of(onset.pitch) for part in parts for onset in part.onsets}
-    holds = {key_of(pitch) for part in parts for pitch in part.held} - attacks
-    return tuple(key if key in attacks else KEYS + key for key in sorted(attacks | holds, reverse=True))
+    attacks = {_KEY_OF[onset.pitch] for part in parts for onset in part.onsets}
+    holds = {_KEY_OF[pitch] for part in parts for pitch in part.held} - attacks
+    if not holds:
+        return sorted(attacks, reverse=True)
+    return [key if key in attacks else KEYS + key for key in sorted(attacks | holds, reverse=True)]
 
 
 class Trail:
@@ -54,93 +66,113 @@ class Trail:
         """`top` is the key of the highest of the last attacks."""
 
     def copy(self) -> Trail:
-        other = Trail()
+        other = Trail.__new__(Trail)
         other.plain, other.moved = self.plain.copy(), self.moved.copy()
         other.shapes, other.onsets = self.shapes.copy(), self.onsets.copy()
         other.steps, other.top = self.steps, self.top
         return other
 
-    def add(self, word: Sequence[int]) -> None:
-        attacks = tuple(token for token in word if token < KEYS)
-        top = attacks[0] if attacks else self.top
-        shape = hash(tuple(token - top for token in attacks))
-        for line, number in ((self.plain, hash(attacks)), (self.moved, hash((shape, top - self.top)))):
-            line.append((line[-1] * _BASE + number) & _MASK)
-        self.shapes.append(shape)
-        self.onsets.append(self.onsets[-1] + bool(attacks))
-        for line in (self.plain, self.moved, self.shapes, self.onsets):
-            del line[0]
-        self.top = top
+    def add(self, word: Sequence[int]) -> Attacks:
+        """One more step."""
+        attacks = tuple([token for token in word if token < KEYS])
+        shape, rise = 0, 0
+        if attacks:
+            top = attacks[0]
+            shape = hash(tuple([token - top for token in attacks])) or 1
+            rise, self.top = top - self.top, top
+        plain, moved, shapes, onsets = self.plain, self.moved, self.shapes, self.onsets
+        plain.append((plain[-1] * _BASE + hash(attacks)) & _MASK)
+        moved.append((moved[-1] * _BASE + hash((shape, rise))) & _MASK)
+        shapes.append(shape)
+        onsets.append(onsets[-1] + (shape != 0))
+        del plain[0], moved[0], shapes[0], onsets[0]
         self.steps += 1
+        return shape, self.top
 
-    def contexts(self) -> list[tuple[int, bool, int]]:
-        """(number, by intervals, steps with attacks) of the contexts that end here, longest first."""
+    def contexts(self) -> list[Context]:
+        """The contexts that end here, longest first."""
+        plain, moved, shapes, onsets, steps = self.plain, self.moved, self.shapes, self.onsets, self.steps
         found = []
-        plain, moved = self.plain, self.moved
-        for n, by_intervals in CONTEXTS:
-            onsets = self.onsets[-1] - self.onsets[-1 - n]
-            if n > self.steps or (by_intervals and onsets < MOVED_ONSETS):
+        for n, by_intervals, power, salt in _SOUGHT:
+            attacked = onsets[-1] - onsets[-1 - n]
+            if n > steps or (by_intervals and attacked < MOVED_ONSETS):
                 continue
             if by_intervals:
-                number = moved[-1] + (self.shapes[-n] - moved[-n]) * _POWER[n - 1]
+                number = moved[-1] + (shapes[-n] - moved[-n]) * power
             else:
-                number = plain[-1] - plain[-1 - n] * _POWER[n]
-            found.append((hash((by_intervals, n, number & _MASK)), by_intervals, onsets))
+                number = plain[-1] - plain[-1 - n] * power
+            found.append((number + salt & _MASK, by_intervals, attacked))
         return found
 
 
-class Book:
-    """Steps from `first` on: the words of both parts together and of jamd's own, rows of WORD tokens filled
-    up with END, the highest key of the last attacks, and the places of contexts."""
+TOPS = 128
+"""A place is one number: the step after a context times this, plus the highest key of its last attacks."""
 
-    def __init__(self, first: int = 0) -> None:
+
+class Places:
+    """Where one course met each context, the latest last, and the attacks of each step."""
+
+    def __init__(self) -> None:
+        self.of: dict[int, tuple[int, ...]] = {}
+        self.attacks: dict[int, Attacks] = {}
+        self._numbers: dict[int, list[int]] = {}  # of the contexts that ended with each step
+
+    def copy(self) -> Places:
+        other = Places()
+        other.of, other.attacks = self.of.copy(), self.attacks.copy()
+        other._numbers = self._numbers.copy()
+        return other
+
+    def add(self, step: int, attacks: Attacks, contexts: Sequence[Context]) -> None:
+        """`contexts` end with this step. What is too long ago is forgotten."""
+        of, place = self.of, (step + 1) * TOPS + attacks[1]
+        self.attacks[step] = attacks
+        self.attacks.pop(step - MOST_STEPS, None)
+        self._numbers[step] = numbers = [number for number, _, _ in contexts]
+        for number in numbers:
+            places = of.get(number)
+            of[number] = (place,) if places is None else (*places[1 - PLACES :], place)
+        for number in self._numbers.pop(step - MOST_STEPS, ()):
+            places = of.get(number, ())
+            if places and places[0] // TOPS == step - MOST_STEPS + 1:
+                if len(places) > 1:
+                    of[number] = places[1:]
+                else:
+                    del of[number]
+
+
+class Pages:
+    """The words of the steps from `first` to `stop`, in several courses of as many: of both parts together
+    and of jamd's own, (2, courses, rows, WORD), filled up with END."""
+
+    def __init__(self, courses: int, first: int = 0, rows: int = 64) -> None:
         self.first = self.stop = first
-        self.together = np.full((64, WORD), END, np.int16)
-        self.own = self.together.copy()
-        self.tops: dict[int, int] = {}
-        self.where: dict[int, tuple[int, ...]] = {}
-        self.numbers: dict[int, list[int]] = {}
+        self.words = np.full((2, courses, rows, WORD), END, np.int16)
 
-    def copy(self) -> Book:
-        other = Book.__new__(Book)
+    def fork(self, chosen: Sequence[int]) -> Pages:
+        other = Pages.__new__(Pages)
         other.first, other.stop = self.first, self.stop
-        other.together, other.own = self.together.copy(), self.own.copy()
-        other.tops, other.where, other.numbers = self.tops.copy(), self.where.copy(), self.numbers.copy()
+        other.words = self.words[:, chosen]
         return other
 
     @property
     def oldest(self) -> int:
         return max(self.first, self.stop - MOST_STEPS)
 
-    def add(self, together: Sequence[int], own: Sequence[int], top: int, numbers: Iterable[int]) -> None:
-        """Write down a step; `numbers` are of the contexts that end with it, `top` its highest key."""
-        step = self.stop
-        if step - self.first >= len(self.together) < MOST_STEPS:
-            more = np.full_like(self.together, END)
-            self.together, self.own = np.concatenate([self.together, more]), np.concatenate([self.own, more])
-        if step - self.first >= MOST_STEPS:
-            self._forget(step - MOST_STEPS)
-        row = (step - self.first) % len(self.together)
-        for rows, word in ((self.together, together), (self.own, own)):
-            kept = word[: WORD - 1]
-            rows[row, : len(kept)] = kept
-            rows[row, len(kept) :] = END
-        self.tops[step] = top
-        self.numbers[step] = list(numbers)
-        for number in self.numbers[step]:
-            self.where[number] = (*self.where.get(number, ())[1 - PLACES :], step + 1)
-        self.stop = step + 1
+    def rows(self, steps: Ints) -> Ints:
+        """Where steps stand in these arrays."""
+        return (steps - self.first) % self.words.shape[2]
 
-    def _forget(self, step: int) -> None:
-        del self.tops[step]
-        for number in self.numbers.pop(step):
-            places = self.where.get(number, ())
-            if places and places[0] == step + 1:
-                if len(places) > 1:
-                    self.where[number] = places[1:]
-                else:
-                    del self.where[number]
-
-    def words(self, steps: Ints, own: bool) -> Words:
-        """The words of steps, (..., WORD)."""
-        return (self.own if own else self.together)[(steps - self.first) % len(self.together)]
+    def add(self, together: Sequence[list[int]], own: Sequence[list[int]]) -> None:
+        """One more step of each course."""
+        rows = self.words.shape[2]
+        if self.stop - self.first >= rows < MOST_STEPS:
+            self.words = np.concatenate([self.words, np.full_like(self.words, END)], 2)
+            rows *= 2
+        row = (self.stop - self.first) % rows
+        self.words[:, :, row] = END
+        for words, heard in zip(self.words, (together, own), strict=True):
+            for course, word in enumerate(heard):
+                if word:
+                    words[course, row, : min(len(word), WORD - 1)] = word[: WORD - 1]
+        self.stop += 1

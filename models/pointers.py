@@ -7,18 +7,13 @@ goes on through what it gets wrong, until that is too much, as the match models 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
+from jamd.models.book import Attacks
 
-from jamd.models.book import Book, Trail
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
-POINTERS = 24
-ENOUGH = 12
+POINTERS = 16
+ENOUGH = 8
 """Places found, so many that shorter contexts are not looked up."""
 MET, MOVED, CALL, TURN, BARS = range(5)
 """Why a pointer was set."""
@@ -29,108 +24,80 @@ MOST_MISSES = 4
 """Steps in a row that a pointer may get wrong."""
 HABIT = 0.2
 """How fast a pointer's share of right steps follows what it does."""
+SHARE_WEIGHT = 4
+"""A habit of being right counts as much as so many attacked steps in a row."""
+
+Found = tuple[int, int, int, int]
+"""Where a pointer is to be set: step, moved, kind and onsets."""
 
 
-class Course:
-    """One course of events: its own book, and the one it shares with where it was forked from, up to where
-    its own begins.
+@dataclass(slots=True)
+class Pointer:
+    """The `step` whose word is the vote; how many keys it is `moved`; why it was set, its `kind`; how many
+    attacked steps in a row it was right (`onsets`), the steps in a row it was wrong (`misses`), and its
+    habitual `share` of right steps."""
 
-    `call` is the step where the bars begin in which the player has been heard since jamd was, `turns` are the
-    beginnings of earlier turns of both."""
+    step: int
+    moved: int
+    kind: int
+    onsets: int
+    misses: int = 0
+    share: float = 0.5
 
-    def __init__(self, own: Book, shared: Book | None = None, trail: Trail | None = None) -> None:
-        self.own, self.shared, self.trail = own, shared, trail or Trail()
-        self.call: int | None = None
-        self.turns: list[int] = []
+    def copy(self) -> Pointer:
+        return Pointer(self.step, self.moved, self.kind, self.onsets, self.misses, self.share)
 
-    def fork(self) -> Course:
-        if self.shared is None:
-            other = Course(Book(self.own.stop), self.own, self.trail.copy())
+
+def strength(pointer: Pointer) -> float:
+    """How good its record is."""
+    return pointer.onsets + SHARE_WEIGHT * pointer.share
+
+
+def judged(
+    pointers: Sequence[Pointer], came: Attacks, foretold: Callable[[int], Attacks], oldest: int
+) -> list[Pointer]:
+    """The pointers a step on, changed in place: those from `oldest` on that are not wrong for too long.
+    `foretold` tells the attacks of a step."""
+    shape, top = came
+    kept = []
+    for pointer in pointers:
+        if pointer.step < oldest:
+            continue
+        said, highest = foretold(pointer.step)
+        if said == shape and (not shape or highest + pointer.moved == top):
+            if shape:
+                pointer.onsets += 1
+                pointer.misses = 0
+                pointer.share += HABIT * (1 - pointer.share)
         else:
-            other = Course(self.own.copy(), self.shared, self.trail.copy())
-        other.call, other.turns = self.call, self.turns.copy()
-        return other
-
-    @property
-    def now(self) -> int:
-        return self.own.stop
-
-    @property
-    def oldest(self) -> int:
-        """The first step that is still known."""
-        if self.shared is None:
-            return self.own.oldest
-        return self.shared.oldest if self.shared.oldest < self.own.first else self.own.oldest
-
-    def places(self, number: int) -> tuple[int, ...]:
-        """Where a context was met: the steps after it, the latest last."""
-        places = self.own.where.get(number, ())
-        if self.shared is None:
-            return places
-        # what the true course hears after the fork is not known here
-        return tuple(s for s in self.shared.where.get(number, ()) if s < self.own.first) + places
-
-    def top(self, step: int) -> int:
-        """The highest key of the last attacks at a step."""
-        book = self.shared if self.shared is not None and step < self.own.first else self.own
-        return book.tops[step]
-
-    def words(self, steps: Ints, own: bool) -> npt.NDArray[np.int16]:
-        """The words of steps, (steps, WORD)."""
-        if self.shared is None:
-            return self.own.words(steps, own)
-        there = steps < self.own.first
-        words = self.shared.words(np.minimum(steps, self.own.first - 1), own)
-        if not there.all():
-            words[~there] = self.own.words(steps[~there], own)
-        return words
+            if pointer.misses == MOST_MISSES:
+                continue
+            pointer.onsets = 0
+            pointer.misses += 1
+            pointer.share -= HABIT * pointer.share
+        pointer.step += 1
+        kept.append(pointer)
+    return kept
 
 
-class Pointers:
-    """Arrays (courses, POINTERS): the `step` whose word is the vote, -1 for no pointer; how many keys it is
-    `moved`; its `kind`; how many attacked steps in a row it was right (`onsets`), its habitual `share` of
-    right steps, and the steps in a row it was wrong (`misses`)."""
-
-    def __init__(self, courses: int) -> None:
-        shape = (courses, POINTERS)
-        self.step = np.full(shape, -1)
-        self.moved, self.kind, self.onsets, self.misses = (np.zeros(shape, np.int64) for _ in range(4))
-        self.share = np.zeros(shape)
-
-    def fork(self, chosen: Sequence[int]) -> Pointers:
-        other = Pointers(0)
-        for name, array in vars(self).items():
-            setattr(other, name, array[list(chosen)])
-        return other
-
-    def judge(self, right: Bools, telling: Bools, attacked: Bools) -> None:
-        """Go on by a step: `right` (courses, POINTERS) were those whose attacks came; `telling` where there
-        was an attack, heard or foretold; `attacked` (courses, 1) where one was heard."""
-        self.onsets = np.where(right, self.onsets + attacked, 0)
-        self.share = self.share + np.where(telling, HABIT * (right - self.share), 0.0)
-        self.misses = np.where(right, np.where(telling, 0, self.misses), self.misses + 1)
-        self.step = np.where((self.step >= 0) & (self.misses <= MOST_MISSES), self.step + 1, -1)
-
-    def put(self, course: int, found: Sequence[tuple[int, int, int, int]]) -> None:
-        """Set pointers (step, moved, kind, onsets) that are not there yet, the first ones rather than
-        the last and rather than the weakest there are."""
-        step, moved = self.step[course], self.moved[course]
-        there = {at: slot for slot, at in enumerate(zip(step.tolist(), moved.tolist(), strict=True))}
-        new = []
-        for pointer in found:
-            at, kind = pointer[:2], pointer[2]
-            if at not in there:
-                there[at] = -1
-                new.append(pointer)
-            elif kind in (CALL, TURN) and there[at] >= 0:
-                self.kind[course, there[at]] = kind
-        if not new:
-            return
-        strength = np.where(step < 0, -1.0, self.onsets[course] + 4 * self.share[course])
-        slots = np.argsort(strength, kind="stable")[: len(new)]
-        for slot, (to, by, kind, onsets) in zip(slots.tolist(), new, strict=False):
-            if kind in (MET, MOVED) and strength[slot] > onsets + 2:
-                break
-            self.step[course, slot], self.moved[course, slot], self.kind[course, slot] = to, by, kind
-            self.onsets[course, slot], self.misses[course, slot] = onsets, 0
-            self.share[course, slot] = 0.5
+def put(pointers: list[Pointer], found: Sequence[Found]) -> None:
+    """Add to `pointers` those found that are not there yet, the first ones rather than the last and rather
+    than the weakest there are."""
+    there = {(pointer.step, pointer.moved): pointer for pointer in pointers}
+    new = []
+    for step, moved, kind, onsets in found:
+        same = there.get((step, moved))
+        if same is None:
+            there[step, moved] = pointer = Pointer(step, moved, kind, onsets)
+            new.append(pointer)
+        elif kind in (CALL, TURN):
+            same.kind = kind
+    room, weakest = POINTERS - len(pointers), len(pointers) - 1
+    if len(new) > room:
+        pointers.sort(key=strength, reverse=True)
+    pointers += new[:room]
+    for pointer in new[room:]:
+        if weakest < 0 or (pointer.kind in (MET, MOVED) and strength(pointers[weakest]) > pointer.onsets + 2):
+            break
+        pointers[weakest] = pointer
+        weakest -= 1

@@ -10,17 +10,10 @@ import pytest
 
 from jamd.models import book
 from jamd.models.features import Cue, Place
-from jamd.models.memory import (
-    ONSETS,
-    POWERS,
-    SIZES,
-    STANDINGS,
-    MemoryWeights,
-    Remembering,
-    RememberingThought,
-)
+from jamd.models.memory import Remembering, RememberingThought
 from jamd.models.pointers import BARS, CALL, KINDS, MET
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH, TOKENS, Ints, key_of
+from jamd.models.votes import ONSETS, POWERS, SIZES, STANDINGS, MemoryWeights
 from jamd.note import REST, Frame, Onset
 from jamd.training.memory import fit_memory, nats_per_step, questions_of, spelt
 
@@ -282,9 +275,10 @@ def test_a_book_is_bounded_and_forgets_the_oldest(monkeypatch: pytest.MonkeyPatc
     rng = np.random.default_rng(0)
     noise = melody(*rng.integers(40, 90, 300).tolist())
     thought = remember([*A, *B, *noise, *A])
-    own = thought.known[0].own
-    assert len(own.tops) == len(own.numbers) == len(own.together) == 64
-    assert sum(len(places) for places in own.where.values()) <= 64 * len(book.CONTEXTS)
+    assert thought.pages.words.shape[2] == 64
+    places = thought.known[0].places
+    assert len(places._numbers) == len(places.attacks) == 64
+    assert sum(map(len, places.of.values())) <= 64 * len(book.CONTEXTS)
     assert chances(thought)[attack(72)] < 0.2
     hear(thought, [*B, *melody(50, 0, 50), *A])
     assert chances(thought)[attack(72)] > 0.5

@@ -13,9 +13,10 @@ from torch.nn import functional as F
 
 from jamd.models.book import word_of
 from jamd.models.features import Cue, Place
-from jamd.models.memory import LARGEST, POWERS, SIZES, MemoryWeights, Remembering, RememberingSpelling
+from jamd.models.memory import Remembering
 from jamd.models.mind import Mind
 from jamd.models.tokens import END, LOWEST_PITCH, key_of, offset_bin, offset_of, velocity_bin, velocity_of
+from jamd.models.votes import LARGEST, POWERS, SIZES, MemoryWeights, RememberingSpelling
 from jamd.note import REST, Frame, Onset
 from jamd.training.batches import OWN, PLAYER, Conversation
 
@@ -139,17 +140,19 @@ def _votes_on(
         bins = np.array([word[position] if position < len(word) else (END, 0, 0) for word in words])
         live = np.array([k for k, word in enumerate(words) if position < len(word)])
         chances = np.exp(logits - logits.max(1, keepdims=True))
-        course, pointer = np.nonzero(votes.alive[live])
-        at = live[course], pointer
+        row = np.full(len(words), -1)
+        row[live] = np.arange(len(live))
+        on_live = row[votes.course] >= 0
+        course = votes.course[on_live]
         asked.append(
             Questions(
                 sum(position + 1 == len(word) for word in words),
                 (chances[live, bins[live, 0]] / chances[live].sum(1)).astype(np.float32),
-                course,
-                votes.features[:, at[0], at[1]].T.astype(np.int16),
-                votes.power[at].astype(np.int8),
-                votes.log_chance[at].astype(np.float32),
-                votes.token[at] == bins[at[0], 0],
+                row[course],
+                votes.features[on_live].astype(np.int16),
+                votes.power[on_live].astype(np.int8),
+                votes.log_chance[on_live].astype(np.float32),
+                votes.token[on_live] == bins[course, 0],
             )
         )
         spelling.velocity_logits(bins[:, 0])
