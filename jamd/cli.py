@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "Learn from recordings: MIDI files or folders of them",
     "evaluate": "Score models side by side, with the floor beside them",
     "runs": "List training runs, show one, compare several",
+    "bench": "Measure what this machine can do",
     "models": "List the models that are bundled, and show their cards",
     "ports": "List the MIDI inputs and outputs of this machine",
     "panic": "Silence an output now",
