@@ -38,13 +38,13 @@ WIDEST = 5.0
 class Taste:
     """How much each part of the score counts: found by trying, on held-out calls and their real answers."""
 
-    classes: float = 3.0
+    classes: float = 5.0
     consensus: float = 1.0
-    figures: float = 1.0
+    figures: float = 0.3
     density: float = 0.1
     register: float = 0.1
-    likelihood: float = 0.02
-    copied: float = 1.0
+    likelihood: float = 0.05
+    copied: float = 2.0
 
 
 TASTE = Taste()
@@ -101,7 +101,7 @@ def scores(
     """A score per candidate, (candidates,), the higher the better.
 
     `nats` (candidates,) are what each cost; `density` is the wished share of the call's notes, `register` the
-    wished distance from the call's mean pitch in semitones. This is asked when an answer is due: twelve
+    wished distance from the call's mean pitch in semitones. This is asked when an answer is due: sixteen
     answers of two bars must take a millisecond or two.
     """
     all_answers = answers_of([*candidates, call])  # the call is one of them, the last

@@ -17,7 +17,7 @@ from jamd.models.sampling import Knobs, spell
 from jamd.note import REST, Frame
 from jamd.scales import PitchClasses, scale_heard
 
-CANDIDATES = 12
+CANDIDATES = 16
 RESERVE_SECONDS = 0.006
 """Beside the time that a decision takes, what is left of the time a frame is due in when it is decided
 whatever else could be thought of: the frame has yet to reach the engine."""

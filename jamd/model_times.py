@@ -22,8 +22,8 @@ from jamd.models.mind import Mind, open_mind
 from jamd.models.sampling import Knobs, spell
 from jamd.note import REST, Frame, frames_of
 
-COURSES = (1, 8, 12)
-CANDIDATES = (1, 12)
+COURSES = (1, 8, 16)
+CANDIDATES = (1, 16)
 ANSWER_STEPS = 32
 STEPS_PER_BAR = 16
 CACHE_BYTES = 64 * 2**20

@@ -132,7 +132,7 @@ OPTIONS = (
     ),
     click.option(
         "--candidates",
-        default=12,
+        default=16,
         show_default=True,
         type=click.IntRange(1, 64),
         help="Answers to choose from.",

@@ -38,14 +38,14 @@ def test_every_part_of_a_step_and_the_answers_are_timed(model: Path) -> None:
     account = json.loads(result.stdout)
     assert (account["model"], account["arch"], account["device"]) == ("tiny", "seq2seq", "cpu")
     assert account["machine"]["cores"] >= 1
-    assert set(account["steps"]) == {"1", "8", "12"}
+    assert set(account["steps"]) == {"1", "8", "16"}
     for parts in account["steps"].values():
         assert {parts[part]["n"] for part in model_times.PARTS} == {32}
         whole = parts["step"]["median_ms"]
         assert all(0 < parts[part]["median_ms"] < whole for part in ("state", "spelling", "hear"))
         assert parts["memory"]["median_ms"] > 0
         assert parts["step"]["p5_ms"] <= whole <= parts["step"]["p99_ms"]
-    assert {count: times["n"] for count, times in account["answers"].items()} == {"1": 1, "12": 1}
+    assert {count: times["n"] for count, times in account["answers"].items()} == {"1": 1, "16": 1}
     stored = sum(array.nbytes for array in bundle.read(model).weights.values())
     assert account["weights"]["megabytes"] == round(stored / 1e6, 1)
     assert account["weights"]["median_ms"] > 0
@@ -62,7 +62,7 @@ def test_it_is_told_as_a_table(model: Path) -> None:
     result = CliRunner().invoke(main, ["bench", "model", str(model), "--answers", "1", "--device", "cpu"])
     assert result.exit_code == 0, result.stderr
     assert "tiny (seq2seq) on " in result.stdout
-    for said in ("a step of 12 candidates", "  memory", "12 candidates", "of weights once"):
+    for said in ("a step of 16 candidates", "  memory", "16 candidates", "of weights once"):
         assert said in result.stdout
 
 
