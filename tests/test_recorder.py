@@ -259,6 +259,9 @@ def test_the_thread_that_plays_never_waits_for_the_disk(
     kept.close()
     assert not released.is_set()
     released.set()
+    for thread in threading.enumerate():  # what it still has to say belongs to this test
+        if thread.name == "recorder":
+            thread.join(PATIENCE_SECONDS)
 
 
 def test_a_disk_too_slow_is_reported_with_what_was_lost(
