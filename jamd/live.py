@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,8 @@ def stopped_by_signals(engine: Engine) -> Iterator[None]:
     """Ctrl-C, SIGTERM and SIGHUP end the session in order; a second one, a second later, ends it at once.
 
     What comes sooner is the same wish again: `timeout`, and launchers that pass signals on, send each twice,
-    and the second must not cut the silencing off.
+    and the second must cut off neither the silencing nor the account of the session after it. So once asked
+    to stop, these handlers stay.
     """
     numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
@@ -99,6 +101,7 @@ def stopped_by_signals(engine: Engine) -> Iterator[None]:
         now = time.monotonic()
         if first_seconds is None:
             first_seconds = now
+            atexit.register(_ignore, numbers)  # while Python ends, it would take a handler of its own away
             engine.stop()
         elif now - first_seconds > IMPATIENCE_SECONDS:
             signal.signal(number, before[number])
@@ -109,8 +112,14 @@ def stopped_by_signals(engine: Engine) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if first_seconds is None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _ignore(numbers: Iterable[int]) -> None:
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def run(engine: Engine) -> None:
