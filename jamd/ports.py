@@ -10,6 +10,7 @@ import gc
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Literal, Self, TypeVar
@@ -78,7 +79,7 @@ def messages_in(data: Sequence[int]) -> list[mido.Message]:
         return list(mido.parse_all(data))
 
 
-class Port:
+class Port(ABC):
     """An open port, with mido's names: `name`, `closed` and `close()`."""
 
     def __init__(self, name: str, client: Any) -> None:
@@ -96,8 +97,9 @@ class Port:
             self.client.close_port()
             self.client.delete()
 
+    @abstractmethod
     def _before_closing(self) -> None:
-        raise NotImplementedError
+        """Hand over or wait for what is under way, as the kind of port needs it."""
 
 
 class InputPort(Port):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ class TorchMind:
         return self._thought(self)
 
 
-class TorchThought:
+class TorchThought(ABC):
     """What both networks' thoughts have in common: the ear, and the way to the device and back."""
 
     def __init__(self, mind: TorchMind) -> None:
@@ -71,20 +72,21 @@ class TorchThought:
     def _there(self, array: Floats) -> Tensor:
         return torch.from_numpy(array).to(self.mind.device)
 
+    @abstractmethod
     def begin(self) -> None:
         """jamd's turn begins here."""
 
+    @abstractmethod
     def take_in(self, heard: Tensor) -> None:
         """One more input, (courses, ENCODER_INPUT)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def state(self, asked: Tensor) -> tuple[Tensor, Tensor | None]:
         """The frame's state (courses, state), and what is copied to its scores, if anything is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def remember(self, other: Any, which: Tensor) -> None:
         """The courses `which` of another thought."""
-        raise NotImplementedError
 
 
 class Seq2SeqThought(TorchThought):
@@ -129,6 +131,9 @@ class Seq2SeqThought(TorchThought):
 
 class WaveNetThought(TorchThought):
     """`queues` are each layer's last inputs, (courses, 2 * dilation, C), the oldest first."""
+
+    def begin(self) -> None:
+        """Nothing: a stack of convolutions only knows what was heard."""
 
     def take_in(self, heard: Tensor) -> None:
         x = self.net.entry(heard)
