@@ -90,7 +90,10 @@ class Trail:
         return shape, self.top
 
     def contexts(self) -> list[Context]:
-        """The contexts that end here, longest first."""
+        """The contexts that end here, longest first: none without an attack. Where nothing begins, the
+        pointers that there are say all there is to say, and rests are like all other rests."""
+        if not self.shapes[-1]:
+            return []
         plain, moved, shapes, onsets, steps = self.plain, self.moved, self.shapes, self.onsets, self.steps
         found = []
         for n, by_intervals, power, salt in _SOUGHT:

@@ -168,7 +168,7 @@ class RememberingThought:
     def spell(self, befores: Sequence[Frame], cues: Sequence[Cue]) -> RememberingSpelling:
         inner = self.inner.spell(befores, cues)
         records = records_of([course.pointers if self.memory.echo else [] for course in self.known])
-        words = self._words(any(cue.duet for cue in cues), records[0], records[1])
+        words = self._words(any(cue.duet for cue in cues), records.course, records.step)
         return RememberingSpelling(self.memory.table, inner, records, words, befores)
 
     def fork(self, chosen: Sequence[int]) -> RememberingThought:

@@ -14,17 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jamd.models.book import word_of
 from jamd.models.mind import Spelling
-from jamd.models.pointers import KINDS, SHARE_WEIGHT, Pointer
-from jamd.models.tokens import END, KEYS, TOKENS
+from jamd.models.pointers import KINDS, Pointer, strength
+from jamd.models.tokens import END, KEYS, TOKENS, key_of
 from jamd.note import Frame
 
 Floats = npt.NDArray[Any]
 Ints = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 
-ONSETS = np.array([1, 2, 3, 4, 6, 9, 13, 20, 32])
+ONSETS_FROM = np.array([1, 2, 3, 4, 6, 9, 13, 20, 32])
 """Where the classes of a pointer's attacked steps in a row begin, each after the class of what is less."""
 SHARE_CLASSES = 10
 MISS_CLASSES = 3
@@ -32,7 +31,7 @@ STANDINGS = 2
 """Of a pointer within the step being spelt: nothing said yet, right so far."""
 SIZES = (
     KINDS * STANDINGS,
-    (len(ONSETS) + 1) * STANDINGS,
+    (len(ONSETS_FROM) + 1) * STANDINGS,
     SHARE_CLASSES * MISS_CLASSES,
     3 * STANDINGS,
     2 * STANDINGS,
@@ -68,15 +67,16 @@ class MemoryWeights:
 
 
 class Table:
-    """Weights by feature, as they are summed: those of a record by standing, those of a token by kind."""
+    """The weights as they are summed, each by standing: of a record by the classes of its kind, onsets and
+    share, whether it is the best of its course, and of each token its own weight and power."""
 
     def __init__(self, weights: MemoryWeights, echo: float) -> None:
         by_feature = np.split(np.array(weights.table), STARTS[1:])
-        self.kind, self.onsets, self.token, self.best = (
-            by_feature[i].reshape(-1, STANDINGS) for i in (0, 1, 3, 4)
-        )
+        self.kind, self.onsets, token, best = (by_feature[i].reshape(-1, STANDINGS) for i in (0, 1, 3, 4))
         self.share = by_feature[2][:, None]
-        self.power = np.array(weights.powers).reshape(-1, STANDINGS)
+        self.best = best.T
+        self.token = token.T[:, _TOKEN_KIND]
+        self.power = np.array(weights.powers).reshape(-1, STANDINGS).T[:, _TOKEN_KIND]
         self.echo = echo / max(2 - echo, 1e-6)
 
 
@@ -92,103 +92,93 @@ class Votes:
     power: Ints
 
 
-def records_of(pointers: Sequence[Sequence[Pointer]]) -> Ints:
-    """The pointers of each course as rows of numbers (6, V): course, step, moved, and the classes of kind,
-    onsets, and share with misses. Those of a course go together, the best first."""
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The pointers of all courses one after another, (V,) each, those of a course together and the best
+    first: where they point, and the classes of kind, onsets, and share with misses."""
+
+    course: Ints
+    step: Ints
+    moved: Ints
+    kind: Ints
+    onsets: Ints
+    share: Ints
+
+
+def records_of(pointers: Sequence[Sequence[Pointer]]) -> Records:
+    """The pointers of each course."""
     rows = [
-        (course, p.step, p.moved, p.kind, p.onsets, p.misses, p.share)
+        (course, p.step, p.moved, p.kind, p.onsets, p.misses, int(p.share * SHARE_CLASSES))
         for course, each in enumerate(pointers)
-        for p in each
+        for p in sorted(each, key=strength, reverse=True)
     ]
-    numbers = np.array(rows, np.float64).reshape(-1, 7).T
-    course, onsets, misses, share = numbers[0], numbers[4], numbers[5], numbers[6]
-    order = np.lexsort((-onsets - SHARE_WEIGHT * share, course))
-    numbers[4] = np.searchsorted(ONSETS, onsets, "right")
-    numbers[5] = np.minimum((share * SHARE_CLASSES).astype(np.int64), SHARE_CLASSES - 1) * MISS_CLASSES
-    numbers[5] += np.minimum(misses, MISS_CLASSES - 1)
-    return numbers[:6, order].astype(np.int64)
+    course, step, moved, kind, onsets, misses, share = np.array(rows, np.int64).reshape(-1, 7).T
+    share = np.minimum(share, SHARE_CLASSES - 1) * MISS_CLASSES + np.minimum(misses, MISS_CLASSES - 1)
+    return Records(course, step, moved, kind, ONSETS_FROM.searchsorted(onsets, "right"), share)
 
 
 class RememberingSpelling:
     """One frame per course being chosen; see `mind.Spelling`. Velocity and offset are the mind's own."""
 
     def __init__(
-        self, table: Table, inner: Spelling, records: Ints, words: Ints, befores: Sequence[Frame]
+        self, table: Table, inner: Spelling, records: Records, words: Ints, befores: Sequence[Frame]
     ) -> None:
-        """`records` (6, V) are as from `records_of`, and `words` (V, WORD) what those pointers point at."""
-        self.inner, self.table = inner, table
-        self.course, _, moved, *self.classes = records
+        """`words` (V, WORD) are what the pointers of the records point at."""
+        self.inner, self.table, self.records = inner, table, records
+        self.course, moved = records.course, records.moved
+        words = words.astype(np.int64)
         (rows,) = np.nonzero(moved)
         if len(rows):
             before, by = words[rows], moved[rows, None]
-            after = before % KEYS + by
-            off = (after < 0) | (after >= KEYS)
+            key = before % KEYS + by
+            off = (key < 0) | (key >= KEYS)
             words[rows] = np.where(before == END, END, np.where(off, _OFF, before + by))
-        # what can be next; the last is for notes moved off the keyboard
-        possible = np.zeros((len(befores), TOKENS + 1), np.bool_)
-        possible[:, :KEYS] = possible[:, END] = True
-        for index, frame in enumerate(befores):
-            for token in word_of(frame):
-                possible[index, KEYS + token % KEYS] = True
-        can_be = possible.ravel().take(self.course[:, None] * (TOKENS + 1) + words % (TOKENS + 1))
-        self.keys = np.where(words == END, -1, np.where(can_be, words % KEYS, KEYS))
-        self.words = words
-        self.above = np.full(len(befores), KEYS)
-        self.standing = 0
-        self.voters = np.arange(len(words))
-        kind, onset, share = self.classes
-        self.record = table.kind[kind] + table.onsets[onset] + table.share[share]
+        self.words = _votable(words, self.course, befores)
+        self.record = table.kind[records.kind] + table.onsets[records.onsets] + table.share[records.share]
+        self.voters = np.arange(len(words))  # those that were right about all notes so far
+        self.spelt = 0
         self._look()
 
     def _look(self) -> None:
-        """Find what each pointer has below the last note, and which is the best of its course."""
-        below = self.keys < self.above[self.course, None]
-        self.next = self.words[np.arange(len(below)), below.argmax(-1)].astype(np.int64)
-        self.best = np.ones(len(below), np.int64)
+        """What each pointer votes for next, and with what weight but for the mind's own chance."""
+        self.standing = standing = min(self.spelt, 1)
+        self.next = token = self.words[:, self.spelt]
+        self.cells = self.course * TOKENS + token
+        self.best = np.ones(len(token), np.int64)
         self.best[1:] = self.course[1:] != self.course[:-1]
-
-    def _votes(self, scores: Floats, whole: Floats) -> tuple[Ints, Ints, Floats]:
-        """The pointers that vote, (V,), and of each the cell of its token in `scores` (courses, TOKENS) and
-        the logarithm of the mind's own chance of it. `whole` (courses,) are the logarithms of the sums of the
-        exponentials of `scores`."""
-        cells = self.course * TOKENS + self.next
-        log_chance = scores.ravel().take(cells) - whole.take(self.course)
-        votes = np.flatnonzero(log_chance > IMPOSSIBLE)
-        return votes, cells[votes], log_chance[votes]
+        self.power = self.table.power[standing].take(token)
+        self.weight = self.record[:, standing] + self.table.token[standing].take(token)
+        self.weight += self.table.best[standing].take(self.best)
 
     def votes(self, scores: Floats) -> Votes:
         """The votes as they are fitted, given the mind's own scores (courses, TOKENS)."""
         top = scores.max(1)
         whole = top + np.log(np.exp(scores - top[:, None]).sum(1))
-        which, _, log_chance = self._votes(scores, whole)
-        kind, onset, share = (each[self.voters[which]] for each in self.classes)
-        token, standing = self.next[which], self.standing
+        log_chance = scores.ravel().take(self.cells) - whole.take(self.course)
+        which = np.flatnonzero(log_chance > IMPOSSIBLE)
+        voters, token, standing = self.voters[which], self.next[which], self.standing
         power = _TOKEN_KIND[token] * STANDINGS + standing
         features = [
-            kind * STANDINGS + standing,
-            STARTS[1] + onset * STANDINGS + standing,
-            STARTS[2] + share,
+            self.records.kind[voters] * STANDINGS + standing,
+            STARTS[1] + self.records.onsets[voters] * STANDINGS + standing,
+            STARTS[2] + self.records.share[voters],
             STARTS[3] + power,
             STARTS[4] + self.best[which] * STANDINGS + standing,
         ]
-        return Votes(self.course[which], token, log_chance, np.stack(features, 1), power)
+        return Votes(self.course[which], token, log_chance[which], np.stack(features, 1), power)
 
     def logits(self) -> Floats:
         scores = self.inner.logits()
-        if not len(self.course):
+        cells = self.cells
+        if not len(cells):
             return scores
         out = scores - scores.max(1, keepdims=True)
-        chances = np.exp(out)
-        sums = chances.sum(1)
-        which, cells, log_chance = self._votes(out, np.log(sums))
-        table, standing = self.table, self.standing
-        kind = _TOKEN_KIND.take(self.next[which])
-        weight = table.power[:, standing].take(kind) * log_chance
-        weight += table.token[:, standing].take(kind)
-        weight += self.record[which, standing] + table.best[self.best[which], standing]
-        votes = table.echo * np.exp(np.minimum(weight, LARGEST))
-        voted = np.bincount(cells, votes, out.size).take(cells)
-        out.ravel()[cells] = np.log(chances.ravel().take(cells) + sums.take(self.course[which]) * voted)
+        sums = np.exp(out).sum(1)
+        log_chance = out.ravel().take(cells) - np.log(sums).take(self.course)
+        votes = np.exp(np.minimum(self.power * np.maximum(log_chance, IMPOSSIBLE) + self.weight, LARGEST))
+        votes *= log_chance > IMPOSSIBLE
+        voted = self.table.echo * np.bincount(cells, votes, out.size).take(cells)
+        out.ravel()[cells] += np.log1p(voted * np.exp(-np.maximum(log_chance, IMPOSSIBLE)))
         return out
 
     def velocity_logits(self, tokens: Ints) -> Floats:
@@ -200,9 +190,24 @@ class RememberingSpelling:
     def add(self, tokens: Ints, velocities: Ints, offsets: Ints) -> None:
         self.inner.add(tokens, velocities, offsets)
         right = np.flatnonzero((self.next == tokens.take(self.course)) & (self.next != END))
-        self.voters, self.course, self.words, self.keys, self.record = (
-            array.take(right, 0) for array in (self.voters, self.course, self.words, self.keys, self.record)
+        self.voters, self.course, self.words, self.record = (
+            array.take(right, 0) for array in (self.voters, self.course, self.words, self.record)
         )
-        self.above = np.where(tokens == END, -1, tokens % KEYS)
-        self.standing = 1
+        self.spelt += 1
         self._look()
+
+
+def _votable(words: Ints, course: Ints, befores: Sequence[Frame]) -> Ints:
+    """Words (V, WORD) without what cannot be in the next frames of their courses: holds of what does not
+    sound in `befores`, and notes moved off the keyboard."""
+    possible = np.zeros((len(befores), TOKENS + 1), np.bool_)  # the last is for _OFF
+    possible[:, :KEYS] = possible[:, END] = True
+    for index, frame in enumerate(befores):
+        for pitch in frame.sounding:
+            possible[index, KEYS + key_of(pitch)] = True
+    can_be = possible.ravel().take(course[:, None] * (TOKENS + 1) + words % (TOKENS + 1))
+    if can_be.all():
+        return words
+    order = (~can_be).argsort(1, kind="stable")
+    row = np.arange(len(words))[:, None]
+    return np.asarray(np.where(can_be[row, order], words[row, order], END))

@@ -13,7 +13,7 @@ from jamd.models.features import Cue, Place
 from jamd.models.memory import Remembering, RememberingThought
 from jamd.models.pointers import BARS, CALL, KINDS, MET
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH, TOKENS, Ints, key_of
-from jamd.models.votes import ONSETS, POWERS, SIZES, STANDINGS, MemoryWeights
+from jamd.models.votes import ONSETS_FROM, POWERS, SIZES, STANDINGS, MemoryWeights
 from jamd.note import REST, Frame, Onset
 from jamd.training.memory import fit_memory, nats_per_step, questions_of, spelt
 
@@ -77,7 +77,7 @@ def weights(vote: float = 1.0, turn: float = -20.0) -> MemoryWeights:
     kinds = [-20.0] * KINDS * STANDINGS
     kinds[MET * STANDINGS : CALL * STANDINGS] = [0.0] * (2 * STANDINGS)
     kinds[CALL * STANDINGS : BARS * STANDINGS] = [turn] * (2 * STANDINGS)
-    onsets = [-20.0 if few < 3 else vote for few in range(len(ONSETS) + 1) for _ in range(STANDINGS)]
+    onsets = [-20.0 if few < 3 else vote for few in range(len(ONSETS_FROM) + 1) for _ in range(STANDINGS)]
     onsets[: 3 * STANDINGS] = [-20.0 if turn < -10 else 0.0] * (3 * STANDINGS)
     table = [*kinds, *onsets, *([0.0] * sum(SIZES[2:]))]
     return MemoryWeights(tuple(table), (0.0,) * POWERS)
@@ -258,6 +258,14 @@ def test_what_the_true_course_hears_is_not_heard_by_a_copy() -> None:
     hear(copy, A)
     assert chances(copy).argmax() == attack(72)
     assert chances(copy)[attack(30)] < 0.1
+
+
+def test_a_rest_reminds_of_no_other_rest() -> None:
+    thought = remember([*A, *[REST] * 20, *B, *[REST] * 20])
+    (course,) = thought.known
+    assert {pointer.kind for pointer in course.pointers} <= {BARS}
+    hear(thought, A)
+    assert MET in {pointer.kind for pointer in course.pointers}
 
 
 def test_in_a_duet_only_jamds_own_notes_come_back() -> None:
