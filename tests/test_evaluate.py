@@ -84,7 +84,7 @@ def test_a_model_is_judged_beside_the_call_and_the_real_music(corpus: Path, lear
     assert rows[judge.FOIL]["pitch_class_score"]["value"] < 0.5
     mine = rows[str(learned)]
     assert mine["empty"]["value"] == 0.0
-    assert mine["true_over_foil"]["value"] == 1.0
+    assert mine["true_over_foil"]["value"] == mine["told_by_call"]["value"] == 1.0
     assert 0 < mine["nats_answer"]["low"] <= mine["nats_answer"]["value"] <= mine["nats_answer"]["high"] < 10
     assert mine["milliseconds_per_step"]["value"] > 0
     assert "training_windows" not in mine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -148,6 +148,11 @@ def trading(case: Case, answer: Notes) -> Talk:
     cues += [Cue(_place(case, step), left_steps=case.steps - step) for step in range(case.steps)]
     call, own = _frames(case.call, case.steps), _frames(answer, case.steps)
     return Talk(call + rest, rest + own, cues, [(case.steps, 2 * case.steps)])
+
+
+def without_call(talk: Talk) -> Talk:
+    """The same, with a player who rests."""
+    return replace(talk, player=[REST] * len(talk.player))
 
 
 def duet(case: Case) -> Talk:

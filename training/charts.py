@@ -24,6 +24,7 @@ MAIN = (
     "nats_answer",
     "nats_answer_memory",
     "true_over_foil",
+    "told_by_call",
     "f1_8_beats",
     "pitch_class_score",
     "coupling",

@@ -18,7 +18,7 @@ from jamd.models.bundle import Bundle
 from jamd.models.likelihood import Nats, nats
 from jamd.models.mind import Mind, open_mind
 from jamd.training import beats, cache, copying, framewise, judge, reading
-from jamd.training.cases import Case, answered, cases_of, duet, foils, trading, whole
+from jamd.training.cases import Case, answered, cases_of, duet, foils, trading, whole, without_call
 from jamd.training.judge import Figure, Row, Tally
 from jamd.training.measures import Passage
 from jamd.training.pieces import QuantisedPiece
@@ -126,7 +126,8 @@ def rows_of(
 
 
 def likelihoods(model: Model, cases: Sequence[Case], progress: Progress) -> dict[str, Figure]:
-    """What the real answers and the real duets cost, and how often an answer costs less than its foil."""
+    """What the real answers and the real duets cost, how often an answer costs less than its foil, and how
+    often the call makes more of a difference to it: a foil that is plainer music is likely anywhere."""
     figures: dict[str, Figure] = {}
     duets = [duet(case) for case in cases if case.lead]
     for mind, suffix in ((model.network, ""), (model.remembering, "_memory")):
@@ -142,14 +143,21 @@ def likelihoods(model: Model, cases: Sequence[Case], progress: Progress) -> dict
             both = [nats(mind, played) for played in progress.track(duets, description=f"{doing}, duets")]
             figures |= _costs(f"nats_duet{suffix}", both)
     mind = model.remembering or model.network
-    beaten = []
+    likelier, told = [], []
     for case, own, foil in zip(
         cases, real, progress.track(foils(cases), description=f"{model.name}: foils"), strict=True
     ):
-        if foil is not None:
-            false = nats(mind, trading(case, cases[foil].answer))
-            beaten.append(float(own.keys / own.attacks < false.keys / false.attacks))
-    return figures | {"true_over_foil": judge.figure(Tally.mean(beaten))}
+        if foil is None:
+            continue
+        true, false = (trading(case, answer) for answer in (case.answer, cases[foil].answer))
+        costs = own, nats(mind, false)
+        alone = [nats(mind, without_call(talk)) for talk in (true, false)]
+        likelier.append(costs[0].keys / costs[0].attacks < costs[1].keys / costs[1].attacks)
+        told.append(alone[0].keys - costs[0].keys > alone[1].keys - costs[1].keys)
+    return figures | {
+        "true_over_foil": judge.figure(Tally.mean([float(each) for each in likelier])),
+        "told_by_call": judge.figure(Tally.mean([float(each) for each in told])),
+    }
 
 
 def _costs(name: str, costs: Sequence[Nats]) -> dict[str, Figure]:

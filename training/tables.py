@@ -38,6 +38,11 @@ TABLES: dict[str, tuple[Column, ...]] = {
             "true over foil",
             "share of cases in which the real answer costs fewer nats a note than another piece's; as played",
         ),
+        Column(
+            "told_by_call",
+            "told by the call",
+            "share of cases in which hearing the call saves more nats of the real answer than of the other",
+        ),
         Column("milliseconds_per_step", "ms a step", "median, hearing and answering, everything included"),
     ),
     "Answers against what really came next": (
