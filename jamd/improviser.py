@@ -13,6 +13,7 @@ import numpy as np
 from jamd.choice import scores
 from jamd.models.features import Cue, Place, pitch_classes, rolls_of
 from jamd.models.mind import Mind
+from jamd.models.phrases import Phrases
 from jamd.models.sampling import Knobs, spell
 from jamd.note import REST, Frame
 from jamd.scales import PitchClasses, scale_heard
@@ -62,10 +63,12 @@ class Improviser:
         knobs: Knobs,
         seed: int | None = None,
         wishes: Wishes = Wishes(),
+        learned: Phrases | None = None,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`now` tells the seconds that steps and decisions take, from any origin."""
-        self.mind, self.knobs, self.wishes = mind, knobs, wishes
+        """`learned` are the phrases that answers should not be made of; `now` tells the seconds that steps
+        and decisions take, from any origin."""
+        self.mind, self.knobs, self.wishes, self.learned = mind, knobs, wishes, learned
         self._now = now
         self._single_seconds = 0.0  # what a step of a single candidate took, at worst of late
         self._decision_seconds = deque([RESERVE_SECONDS], maxlen=REMEMBERED_DECISIONS)
@@ -118,9 +121,8 @@ class Improviser:
                 continue
             best = 0
             if count > 1:
-                best = int(
-                    scores(written, call, nats, self.knobs.density, self.wishes.register or 0.0).argmax()
-                )
+                register = self.wishes.register or 0.0
+                best = int(scores(written, call, nats, self.knobs.density, register, self.learned).argmax())
                 self._decision_seconds.append(self._now() - decided)
             yield from written[best][played:]
             if not last:

@@ -16,7 +16,6 @@ from jamd.errors import UsageError
 
 if TYPE_CHECKING:
     from jamd.improviser import Improviser
-    from jamd.models.mind import Mind
     from jamd.voice import Voice
 
 AUTO = "auto"
@@ -59,15 +58,9 @@ class Playing:
 
     def improvisers(self) -> Callable[[], Improviser]:
         """Load the model once; each call gives an improviser that has heard nothing yet."""
+        from jamd.improviser import Improviser, Wishes
         from jamd.models import bundle
         from jamd.models.mind import open_mind
-
-        found = bundle.read(bundle.find(self.model, models_folder()))
-        return self.improvisers_of(open_mind(found, self.device, self.echo))
-
-    def improvisers_of(self, mind: Mind) -> Callable[[], Improviser]:
-        """The same with a mind that is loaded already."""
-        from jamd.improviser import Improviser, Wishes
         from jamd.models.sampling import Knobs
         from jamd.scales import scale_of
 
@@ -76,7 +69,9 @@ class Playing:
         fixed = None if self.key in (None, AUTO) else scale_of(self.key, self.scale or "major")
         wishes = Wishes(self.register, fixed, self.key == AUTO, self.candidates)
         knobs = Knobs(self.temperature, self.top_p, self.density)
-        return lambda: Improviser(mind, knobs, self.seed, wishes)
+        found = bundle.read(bundle.find(self.model, models_folder()))
+        mind = open_mind(found, self.device, self.echo)
+        return lambda: Improviser(mind, knobs, self.seed, wishes, found.phrases)
 
     def voice(self) -> Voice:
         from jamd.voice import Voice

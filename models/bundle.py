@@ -20,12 +20,15 @@ from safetensors.numpy import save
 
 from jamd.errors import BundleError
 from jamd.files import write_whole
+from jamd.models.phrases import Phrases
 from jamd.models.tokens import KEYS, LOWEST_PITCH
 from jamd.note import STEPS_PER_BEAT
 
 FORMAT = 2
 SUFFIX = ".safetensors"
 HEADER = "jamd"
+PHRASES = "phrases"
+"""The one array that is no weight."""
 GRID = {"steps_per_beat": STEPS_PER_BEAT}
 PITCH_RANGE = [LOWEST_PITCH, LOWEST_PITCH + KEYS - 1]
 
@@ -34,11 +37,13 @@ Weights = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What is in a bundle: its header as it stands and the weights by name, floating ones as float32."""
+    """What is in a bundle: its header as it stands, the weights by name, floating ones as float32, and the
+    phrases that it learned from, if it tells."""
 
     path: Path
     header: dict[str, Any]
     weights: Weights
+    phrases: Phrases | None = None
 
     @property
     def name(self) -> str:
@@ -49,10 +54,12 @@ class Bundle:
         return dict(self.header["settings"])
 
 
-def write(path: Path, weights: Weights, header: Mapping[str, Any]) -> None:
+def write(path: Path, weights: Weights, header: Mapping[str, Any], phrases: Phrases | None = None) -> None:
     """Write a bundle, whole or not at all. `header` needs `arch` and `settings`; the rest is its card."""
     full = {"format": FORMAT, "grid": GRID, "pitch_range": PITCH_RANGE, **header}
     stored = {name: np.ascontiguousarray(array, _stored(array.dtype)) for name, array in weights.items()}
+    if phrases is not None:
+        stored[PHRASES] = phrases.bits
     write_whole(path, save(stored, metadata={HEADER: json.dumps(full)}))
 
 
@@ -83,7 +90,9 @@ def _read(path: Path, weights: bool) -> Bundle:
         with safe_open(path, framework="numpy") as file:
             header = _checked(path, file.metadata())
             names = file.keys() if weights else []
-            return Bundle(path, header, {name: _wanted(file.get_tensor(name)) for name in names})
+            arrays = {name: _wanted(file.get_tensor(name)) for name in names}
+            bits = arrays.pop(PHRASES, None)
+            return Bundle(path, header, arrays, None if bits is None else Phrases(bits))
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise BundleError(f"{path} is not a whole model bundle ({error})") from error
 

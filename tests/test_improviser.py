@@ -128,7 +128,7 @@ def test_what_is_due_is_decided_and_the_rest_imagined_anew_from_there() -> None:
     when there is no time, and all go on from it."""
     CountingThought.forks = []
     ticks = itertools.count()
-    improviser = Improviser(CountingMind(), Knobs(), 1, Wishes(candidates=8), lambda: next(ticks) / 1000)
+    improviser = Improviser(CountingMind(), Knobs(), 1, Wishes(candidates=8), now=lambda: next(ticks) / 1000)
     for place in BAR:
         improviser.hear(Frame((Onset(66, 80),)), REST, place)
     # time for one more step and the decision, but not for two

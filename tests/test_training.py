@@ -14,10 +14,11 @@ import pytest
 from click.testing import CliRunner
 from corpus import scale_chords, write_corpus, write_song
 
+from jamd.choice import answers_of, learned_shares
 from jamd.cli import main
 from jamd.models import bundle
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH
-from jamd.note import Note
+from jamd.note import Note, frames_of
 from jamd.training import pieces, reading, runs
 from jamd.training.batches import OWN, PLAYER, Sampler, converse
 
@@ -106,6 +107,16 @@ def test_a_corpus_becomes_a_model_with_its_card(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
     shown = CliRunner().invoke(main, ["models", str(output), "--json"])
     assert json.loads(shown.output)["name"] == "mine"
+
+
+def test_a_model_knows_the_phrases_it_learned_from(tmp_path: Path) -> None:
+    corpus, output = write_corpus(tmp_path / "corpus"), tmp_path / "mine.safetensors"
+    train(str(corpus), "-o", str(output), "--arch", "markov")
+    known = bundle.read(output).phrases
+    assert known is not None
+    for notes, held in ((scale_chords(50), 1.0), ([n for n in scale_chords(50) if n.start_beats % 1.5], 0.0)):
+        answers = answers_of([frames_of(notes)])
+        assert learned_shares(answers, known) == pytest.approx([held], abs=0.1)
 
 
 def test_one_seed_gives_equal_weights_and_another_gives_others(tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jamd.errors import JamdError
+from jamd.models.phrases import Hashes, Phrases, filter_of, phrases_of
 from jamd.training import beats, cache, framewise, reading
 from jamd.training.batches import Batch, Conversation, Sampler, batch_of
 from jamd.training.cases import Case, cases_of
@@ -34,7 +37,7 @@ Say = Callable[[str], None]
 class Music:
     """`source` gives sequences to learn from, `epoch_sequences` of which are a pass over all; `held_out` is
     what scores are taken on; `conversations` are as many of both kinds as Markov counts; `cases` are calls to
-    answer as samples. `key` is what bundles say of it: "C", or "as is"."""
+    answer as samples; `phrases` are those learned from. `key` is what bundles say of it: "C", or "as is"."""
 
     source: Source
     epoch_sequences: int
@@ -45,6 +48,7 @@ class Music:
     key: str
     touch: bool
     summary: str
+    phrases: Callable[[], Phrases | None] = lambda: None
 
     def questions(self) -> list[Batch]:
         """The held-out music as batches, those of one length together."""
@@ -105,7 +109,14 @@ def recordings(
         "C",
         True,
         f"{len(teach)} pieces, {notes} notes, to learn from; {len(held_out)} held out",
+        lambda: filter_of(map(_phrases, teach)),
     )
+
+
+def _phrases(piece: QuantisedPiece) -> Hashes:
+    order = np.lexsort((piece.key, piece.step))
+    hashes, _ = phrases_of(piece.step[order].astype(np.int64), piece.key[order].astype(np.int64))
+    return hashes
 
 
 def _account(read: Sequence[QuantisedPiece]) -> dict[str, object]:

@@ -126,7 +126,7 @@ def command(
     if arch == "markov":
         weights, settings, scores = count(read, say)
         header = {**card, "settings": settings, "scores": scores}
-        bundle.write(output, weights, fit_memory(weights, header, read, say))
+        bundle.write(output, weights, fit_memory(weights, header, read, say), read.phrases())
         click.echo(f"{output}: {scores['nats_per_step']:.4f} nats a step on held-out pieces")
         return
 
@@ -161,8 +161,9 @@ def command(
         return
     best = bundle.read(run.folder / runs.MODEL)
     header = fit_memory(best.weights, best.header, read, say)
-    bundle.write(output, best.weights, header)
-    bundle.write(run.folder / runs.MODEL, best.weights, header)
+    phrases = read.phrases()
+    for path in (output, run.folder / runs.MODEL):
+        bundle.write(path, best.weights, header, phrases)
     nats_per_step = header["scores"]["nats_per_step"]
     click.echo(f"{output}: {nats_per_step:.4f} nats a step on held-out pieces; run {run.name}")
     if run.about["state"] == runs.FAILED:
