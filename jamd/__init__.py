@@ -2,7 +2,8 @@
 
 A tour, in the order in which music passes through:
 
-    jamd.ports       the MIDI ports of this machine, found by a part of their name; nothing else opens any
+    jamd.backends    the MIDI systems of this machine, whose ports nothing else opens
+    jamd.ports       an open port, found by a part of its name
     jamd.events      what may reach the engine: something received, predicted or commanded
     jamd.engine      one thread that owns all the music and waits for the next instant on the grid
     jamd.transport   tempo, metre and grid; nothing else turns seconds into steps and back

@@ -23,7 +23,7 @@ from jamd import cli, playing, scales
 from jamd.errors import JamdError, MidiFileError, PortError
 
 COMMANDS_FOLDER = Path(jamd.__file__).parent / "commands"
-HEAVY = ("torch", "numpy", "matplotlib", "rich", "rtmidi", "mido", "jamd.commands.listen", "jamd.ports")
+HEAVY = ("torch", "numpy", "matplotlib", "rich", "rtmidi", "mido", "jamd.commands.listen", "jamd.backends")
 
 
 def run_python(*arguments: str, **named: object) -> subprocess.CompletedProcess[str]:

@@ -15,11 +15,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd import ports
+from jamd import backends
+from jamd.backends import Backend, open_backend, opening
 from jamd.cli import main
 from jamd.commands import panic
 from jamd.errors import BackendError, PortError
-from jamd.ports import Backend, find, messages_in, open_backend, opening
+from jamd.ports import INPUT_SETTLE_SECONDS, find, messages_in
 
 NAMES = ["Keystation 49 20:0", "Keystation 88 24:0", "FluidSynth 128:0", "synth"]
 
@@ -133,7 +134,7 @@ def ignore(message: mido.Message) -> None:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here has anything to wait for."""
-    monkeypatch.setattr(ports.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(backends.time, "sleep", lambda seconds: None)
 
 
 # Names
@@ -318,7 +319,7 @@ def test_with_both_ports_open_listing_makes_no_client() -> None:
 def test_the_callback_is_cancelled_and_events_under_way_are_heard_before_an_input_closes() -> None:
     midi = FakeMidi()
     backend(midi).open_input("key", ignore).close()
-    assert midi.log == ["cancel", f"wait {ports.INPUT_SETTLE_SECONDS}", "close"]
+    assert midi.log == ["cancel", f"wait {INPUT_SETTLE_SECONDS}", "close"]
 
 
 def test_on_jack_the_last_messages_get_time_to_leave_and_the_first_to_arrive() -> None:
@@ -326,7 +327,7 @@ def test_on_jack_the_last_messages_get_time_to_leave_and_the_first_to_arrive() -
     port = backend(midi, "jack").open_output("synth")
     port.send(mido.Message("note_off", note=60))
     port.close()
-    wait = f"wait {ports.JACK_SETTLE_SECONDS}"
+    wait = f"wait {backends.JACK_SETTLE_SECONDS}"
     assert midi.log == [wait, "send", wait, "close"]
 
 
@@ -415,7 +416,7 @@ def test_a_program_without_stderr_can_open_a_backend() -> None:
     script = """
 import os
 from test_ports import FakeMidi
-from jamd.ports import open_backend
+from jamd.backends import open_backend
 os.close(2)
 print(open_backend("auto", FakeMidi()).name)
 """
@@ -431,9 +432,9 @@ print(open_backend("auto", FakeMidi()).name)
 
 def test_a_jack_server_that_is_busy_for_a_moment_is_asked_again() -> None:
     midi = FakeMidi(working=[3])
-    midi.busy = ports.JACK_ATTEMPTS - 1
+    midi.busy = backends.JACK_ATTEMPTS - 1
     assert backend(midi, "jack").inputs() == ["Keyboard 20:0"]
-    midi.busy = ports.JACK_ATTEMPTS
+    midi.busy = backends.JACK_ATTEMPTS
     with pytest.raises(BackendError, match="start JACK"):
         backend(midi, "jack").inputs()
 

@@ -14,8 +14,8 @@ import mido
 import pytest
 from realparts import KEYS, SYNTH, Player
 
+from jamd.backends import Backend, open_backend
 from jamd.errors import PortError
-from jamd.ports import Backend, open_backend
 
 pytestmark = pytest.mark.jack
 

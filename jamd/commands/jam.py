@@ -42,13 +42,13 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     import mido
 
     from jamd import midifile
+    from jamd.backends import open_backend
     from jamd.errors import UsageError
     from jamd.files import check_writable
     from jamd.live import Nowhere, Session, live_engine, run, say_summary, stopped_by_signals, watch
     from jamd.output import Port
     from jamd.player import Player, performance
     from jamd.plot import draw
-    from jamd.ports import open_backend
     from jamd.sound import to_wav
     from jamd.transport import Transport
     from jamd.turns import Form

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from jamd.backends import BACKENDS
 from jamd.errors import JamdError, UsageError
 from jamd.playing import Playing, playing_options
-from jamd.ports import BACKENDS
 
 
 @click.command()
@@ -65,9 +65,9 @@ def command(
     improvisers = playing.improvisers()
 
     from jamd import sessions
+    from jamd.backends import open_backend
     from jamd.files import check_writable
     from jamd.live import Session, live_engine, run, say_summary, stopped_by_signals, watch
-    from jamd.ports import open_backend
     from jamd.turns import Form
 
     if record is None and not no_record:

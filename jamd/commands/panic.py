@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 import mido
 
-from jamd.ports import BACKENDS, open_backend
+from jamd.backends import BACKENDS, open_backend
 
 SUSTAIN, SOSTENUTO, SOFT = 64, 66, 67
 ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from jamd.backends import BACKENDS, open_backend, opening, what_helps
 from jamd.errors import BackendError
-from jamd.ports import BACKENDS, open_backend, opening, what_helps
 
 
 @click.command()

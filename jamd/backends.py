@@ -1,0 +1,216 @@
+"""The MIDI systems of this machine. Only this module opens ports.
+
+A backend is a system's way to MIDI, and a client is one program's place in it. What the C libraries print
+while a client is tried is kept away: the user hears one line, from BackendError or PortError.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, Self, TypeVar
+
+from jamd.errors import BackendError, PortError
+from jamd.ports import InputPort, Kind, OutputPort, Port, Receive, Wait, find
+
+START_JACK = "start JACK, without a sound card by `jackd -r --no-mlock -d dummy -r 48000 -p 64 &`"
+
+BACKENDS = {
+    "alsa": ("LINUX_ALSA", "load the ALSA sequencer by `sudo modprobe snd-seq`"),
+    "jack": ("UNIX_JACK", START_JACK),
+    "coremidi": ("MACOSX_CORE", "open Audio MIDI Setup once, or restart the Mac"),
+    "winmm": ("WINDOWS_MM", "restart the Windows MIDI service"),
+}
+"""By name, in the order in which they are tried: rtmidi's name, and what helps when it does not open."""
+
+WITHOUT_VIRTUAL_PORTS = {"winmm"}
+
+CLIENT = "jamd"
+OWN_PORTS = {"input": "jamd in", "output": "jamd out"}
+
+JACK_SETTLE_SECONDS = 0.02
+"""How long messages may take to leave before a port closes, and a new connection to carry them.
+
+At 64 frames a period, what was sent as the last before closing or the first after opening was lost in 15
+and 5 of 100 tries; with 5 ms in between, in none. Longer periods lost nothing even without.
+"""
+
+JACK_ATTEMPTS = 5
+"""JACK refused one client in 1200, for no lasting reason, when they came and went as fast as they could."""
+
+P = TypeVar("P", bound=Port)
+
+
+class Backend:
+    """One way to MIDI that opens; `open_backend` makes it. Closing it closes the ports that it opened."""
+
+    def __init__(self, name: str, rtmidi: Any, wait: Wait | None = None) -> None:
+        self.name = name
+        self._rtmidi = rtmidi
+        self._wait = wait or time.sleep
+        self._ports: list[Port] = []
+
+    def inputs(self) -> list[str]:
+        """The names of the ports that can be listened to, without those that this backend opened."""
+        return self._names("input")
+
+    def outputs(self) -> list[str]:
+        """The names of the ports that can be played to, without those that this backend opened."""
+        return self._names("output")
+
+    def open_input(self, name: str | None, callback: Receive) -> InputPort:
+        """Listen to the port that `name` means (see `find`); None makes the virtual port "jamd in".
+
+        Open the outputs first: what JACK does while notes come in may be held up by them.
+        """
+        return self._open("input", name, lambda shown, client: InputPort(shown, client, self._wait, callback))
+
+    def open_output(self, name: str | None) -> OutputPort:
+        """Play to the port that `name` means (see `find`); None makes the virtual port "jamd out"."""
+        return self._open("output", name, lambda shown, client: OutputPort(shown, client, self._settle))
+
+    def close(self) -> None:
+        # Inputs first: an output closes in step with JACK, which waits for events that are not yet heard.
+        for port in sorted(self._ports, key=lambda port: isinstance(port, OutputPort)):
+            port.close()
+        self._ports.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self, kind: Kind, name: str | None, port_of: Callable[[str, Any], P]) -> P:
+        if name is None and self.name in WITHOUT_VIRTUAL_PORTS:
+            option = "--in" if kind == "input" else "--out"
+            raise PortError(f"{self.name} has no virtual ports; name one with {option} (see `jamd ports`)")
+        own = OWN_PORTS[kind]
+        shown = own if name is None else find(name, self._names(kind), kind)
+        with ExitStack() as undo:
+            client = self._client(kind)
+            undo.callback(client.delete)
+            # A port that takes in is, to the others, one to play to: it comes up in the opposite list.
+            with self._listing("output" if kind == "input" else "input") as listing:
+                before = listing.get_ports()
+                try:
+                    if name is None:
+                        client.open_virtual_port(own)
+                    else:
+                        client.open_port(client.get_ports().index(shown), own)
+                        self._settle()
+                except (self._rtmidi.RtMidiError, ValueError) as error:  # unplugged since it was listed
+                    raise PortError(f"{kind} {shown!r} does not open: {error}") from error
+                seen_as = frozenset(n for n in listing.get_ports() if own in n and n not in before)
+            undo.pop_all()
+        port = port_of(shown, client)
+        port.seen_as = seen_as
+        self._ports = [p for p in self._ports if not p.closed] + [port]
+        return port
+
+    def _names(self, kind: Kind) -> list[str]:
+        own = {name for port in self._ports if not port.closed for name in port.seen_as}
+        with self._listing(kind) as listing:
+            return [name for name in listing.get_ports() if name not in own]
+
+    @contextmanager
+    def _listing(self, kind: Kind) -> Iterator[Any]:
+        """A client that can list the ports of a kind: an open port's, or one made for it.
+
+        An open one is quicker, and safer: after the death of the JACK server the attempt to make a client
+        frees what the open ones still use, and closing them would crash.
+        """
+        of_kind = InputPort if kind == "input" else OutputPort
+        for port in self._ports:
+            if isinstance(port, of_kind) and not port.closed:
+                yield port.client
+                return
+        client = self._client(kind)
+        try:
+            yield client
+        finally:
+            client.delete()
+
+    def _client(self, kind: Kind) -> Any:
+        """A client without a port yet. Raises BackendError when none can be made."""
+        make = self._rtmidi.MidiIn if kind == "input" else self._rtmidi.MidiOut
+        api, remedy = BACKENDS[self.name]
+        for attempt in range(JACK_ATTEMPTS if self.name == "jack" else 1):
+            if attempt:
+                self._wait(attempt * JACK_SETTLE_SECONDS)
+            with quiet_libraries(), suppress(self._rtmidi.RtMidiError):
+                return make(getattr(self._rtmidi, f"API_{api}"), name=CLIENT)
+        raise BackendError(f"MIDI backend {self.name} does not open; {remedy}")
+
+    def _settle(self) -> None:
+        if self.name == "jack":
+            self._wait(JACK_SETTLE_SECONDS)
+
+
+def open_backend(name: str = "auto", rtmidi: Any = None) -> Backend:
+    """The MIDI backend of that name, or the first that really opens. Raises BackendError with what to do."""
+    rtmidi = rtmidi or load_rtmidi()
+    if name == "auto":
+        for backend in opening(rtmidi):
+            return backend
+        raise BackendError(f"no MIDI backend opens; {what_helps(rtmidi)}")
+    if name not in (compiled := compiled_in(rtmidi)):
+        has = ", ".join(compiled) or "none"
+        raise BackendError(f"MIDI backend {name} is not in this python-rtmidi, which has: {has}")
+    backend = Backend(name, rtmidi)
+    backend.inputs(), backend.outputs()  # the proof that it opens
+    return backend
+
+
+def opening(rtmidi: Any = None) -> Iterator[Backend]:
+    """The MIDI backends that open on this machine, the preferred one first."""
+    rtmidi = rtmidi or load_rtmidi()
+    for name in compiled_in(rtmidi):
+        with suppress(BackendError):
+            yield open_backend(name, rtmidi)
+
+
+def what_helps(rtmidi: Any = None) -> str:
+    """What to do on this machine for want of a MIDI backend."""
+    remedies = [BACKENDS[name][1] for name in compiled_in(rtmidi or load_rtmidi())]
+    return ", or ".join(remedies) or "install a python-rtmidi that is built with one"
+
+
+def compiled_in(rtmidi: Any) -> list[str]:
+    """The names of the backends that this python-rtmidi was built with."""
+    compiled = rtmidi.get_compiled_api()
+    return [name for name, (api, _) in BACKENDS.items() if getattr(rtmidi, f"API_{api}") in compiled]
+
+
+def load_rtmidi() -> Any:
+    """python-rtmidi. Raises BackendError when a library that it needs is missing."""
+    try:
+        import rtmidi
+    except ImportError as error:
+        raise BackendError(f"python-rtmidi: {error}; on Debian, apt-get install libasound2") from error
+    return rtmidi
+
+
+_redirecting = threading.Lock()
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Send nowhere what C libraries print on file descriptor 2, past Python, as they fail to open."""
+    with _redirecting:
+        try:
+            stderr = os.dup(2)
+        except OSError:  # the program was started without one
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(nowhere)
+            os.close(stderr)
