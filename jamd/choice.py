@@ -6,7 +6,7 @@ Each candidate gets a score, the sum of what speaks for it:
 - consensus: the figures it shares with the other candidates, as MIREX cardinality F1. The candidate nearest
   to all others is right most often whatever the right answer is (minimum Bayes risk, Kumar and Byrne 2004);
 - figures of the call taken up, at whatever pitch and place: the same F1 with the call;
-- as many notes as the call, and its register, or what was wished instead;
+- as many notes as the call, and its register, or what was wished instead; as wide a range;
 - likelihood in its usual range: nats far from the other candidates' are a loop or a stumble;
 - no copy: a run of the call longer than real answers have counts against it, and so does a larger share of
   phrases from the music that the model learned from.
@@ -43,11 +43,12 @@ WIDEST = 5.0
 class Taste:
     """How much each part of the score counts: found by trying, on held-out calls and their real answers."""
 
-    classes: float = 5.0
+    classes: float = 6.0
     consensus: float = 1.0
     figures: float = 0.3
-    density: float = 0.1
+    density: float = 0.3
     register: float = 0.1
+    range: float = 0.5
     likelihood: float = 0.05
     copied: float = 2.0
     learned: float = 2.0
@@ -74,6 +75,15 @@ class Answers:
         cells = self.of_each() * 12 + self.pitch % 12
         counts = np.bincount(cells, minlength=12 * len(self.notes)).reshape(-1, 12)
         return np.asarray(counts / np.maximum(1.0, counts.sum(1, keepdims=True)))
+
+    def octaves(self) -> Floats:
+        """From each answer's lowest note to its highest, (answers,); 0 without notes."""
+        found = np.zeros(len(self.notes))
+        some = self.notes > 0
+        first = (np.cumsum(self.notes) - self.notes)[some]
+        if len(first):
+            found[some] = np.maximum.reduceat(self.pitch, first) - np.minimum.reduceat(self.pitch, first)
+        return found / 12
 
     def mean_pitch(self, without: float) -> Floats:
         """The mean pitch of each answer, (answers,), or what is said for those without notes."""
@@ -135,6 +145,8 @@ def scores(
     total -= taste.density * np.abs(np.log((rates + 0.05) / (wished + 0.05)))
     centre = all_answers.pitch[-called_notes:].mean() + register
     total -= taste.register * np.abs(all_answers.mean_pitch(centre)[:-1] - centre) / 12
+    octaves = all_answers.octaves()
+    total -= taste.range * np.abs(octaves[:-1] - octaves[-1])
     *of_candidates, of_call = groups_of_each(all_answers)
     copied = longest_runs(of_candidates, of_call) / len(of_call)
     return np.asarray(total - taste.copied * np.maximum(0, copied - COPIED))

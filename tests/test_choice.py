@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,14 @@ IN_KEY = melody(67, 65, 64, 62, 64, 60, 71, 69)
 OUT_OF_KEY = melody(61, 63, 66, 68, 70, 61, 63, 66)
 
 
+NONE = Taste(*[0.0] * len(fields(Taste)))
+
+
+def only(**taste: float) -> Taste:
+    """A taste for nothing else."""
+    return replace(NONE, **taste)
+
+
 def best(
     *candidates: list[Frame], nats: list[float] | None = None, taste: Taste = TASTE, **wishes: float
 ) -> int:
@@ -32,20 +42,20 @@ def test_an_answer_in_the_key_of_the_call_is_preferred() -> None:
 
 
 def test_the_answer_most_like_the_others_is_preferred() -> None:
-    taste = Taste(0, 1, 0, 0, 0, 0, 0)
+    taste = only(consensus=1)
     near, far = melody(67, 65, 64, 62, 64, 60, 71, 67), melody(60, 73, 61, 50, 66, 55, 80, 62)
     assert best(far, IN_KEY, near, taste=taste) in (1, 2)
 
 
 def test_a_figure_of_the_call_is_taken_up_at_any_pitch() -> None:
     moved = [Frame(f.onsets and tuple(type(o)(o.pitch + 3, o.velocity) for o in f.onsets)) for f in CALL]
-    assert best(IN_KEY, moved, taste=Taste(0, 0, 1, 0, 0, 0, 0)) == 1
+    assert best(IN_KEY, moved, taste=only(figures=1)) == 1
 
 
 @pytest.mark.parametrize(("density", "wanted"), [(1.0, 1), (2.0, 0), (0.5, 2)])
 def test_the_number_of_notes_is_the_calls_or_what_was_wished(density: float, wanted: int) -> None:
     busy, calm = melody(*range(60, 76), step_beats=0.25), melody(60, 64, 67, 72, step_beats=1.0)
-    assert best(busy, IN_KEY, calm, taste=Taste(0, 0, 0, 1, 0, 0, 0), density=density) == wanted
+    assert best(busy, IN_KEY, calm, taste=only(density=1), density=density) == wanted
 
 
 @pytest.mark.parametrize(("register", "wanted"), [(0.0, 0), (12.0, 1), (-12.0, 2)])
@@ -54,17 +64,23 @@ def test_the_register_is_the_calls_or_what_was_wished(register: float, wanted: i
         [Frame(tuple(type(o)(o.pitch + by, o.velocity) for o in f.onsets)) for f in IN_KEY]
         for by in (12, -12)
     )
-    assert best(IN_KEY, up, down, taste=Taste(0, 0, 0, 0, 1, 0, 0), register=register) == wanted
+    assert best(IN_KEY, up, down, taste=only(register=1), register=register) == wanted
+
+
+def test_the_range_is_the_calls() -> None:
+    narrow, wide = melody(65, 64, 65, 64, 65, 64, 65, 67), melody(48, 84, 50, 83, 52, 81, 55, 79)
+    assert best(narrow, IN_KEY, wide, taste=only(range=1)) == 1
+    assert best([Frame()] * 16, IN_KEY, taste=only(range=1)) == 1
 
 
 def test_what_is_far_more_or_less_likely_than_the_rest_is_not_played() -> None:
-    taste = Taste(0, 0, 0, 0, 0, 1, 0)
+    taste = only(likelihood=1)
     others = [IN_KEY] * 5
     assert best(*others, nats=[1.0, 90.0, 101.0, 100.0, 300.0], taste=taste) == 3
 
 
 def test_the_call_played_back_is_no_answer() -> None:
-    assert best(CALL, IN_KEY, taste=Taste(0, 0, 0, 0, 0, 0, 1)) == 1
+    assert best(CALL, IN_KEY, taste=only(copied=1)) == 1
 
 
 def noise(rng: np.random.Generator) -> list[Frame]:
