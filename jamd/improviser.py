@@ -19,9 +19,12 @@ from jamd.note import REST, Frame
 from jamd.scales import PitchClasses, scale_heard
 
 CANDIDATES = 16
-RESERVE_SECONDS = 0.006
+RESERVE_SECONDS = 0.015
 """Beside the time that a decision takes, what is left of the time a frame is due in when it is decided
-whatever else could be thought of: the frame has yet to reach the engine."""
+whatever else could be thought of: the frame has yet to reach the engine, and machines stand still for a
+hundredth of a second now and then. With 6 ms one first note in a hundred came 11 to 17 ms late."""
+FIRST_DECISION_SECONDS = 0.006
+"""What one takes until one was made."""
 REMEMBERED_DECISIONS = 8
 FORGETTING = 0.9
 """Each step, of how long a step took at worst: what was slow once may be fast again."""
@@ -71,7 +74,7 @@ class Improviser:
         self.mind, self.knobs, self.wishes, self.learned = mind, knobs, wishes, learned
         self._now = now
         self._single_seconds = 0.0  # what a step of a single candidate took, at worst of late
-        self._decision_seconds = deque([RESERVE_SECONDS], maxlen=REMEMBERED_DECISIONS)
+        self._decision_seconds = deque([FIRST_DECISION_SECONDS], maxlen=REMEMBERED_DECISIONS)
         self._rng = np.random.default_rng(seed)
         self._thought = mind.start()
         self._heard: deque[Frame] = deque(maxlen=CALL_STEPS)  # the player's frames since jamd last played
