@@ -6,6 +6,7 @@ A tour, in the order in which music passes through:
     jamd.ports       an open port, found by a part of its name
     jamd.events      what may reach the engine: something received, predicted or commanded
     jamd.engine      one thread that owns all the music and waits for the next instant on the grid
+    jamd.clockin     a master's MIDI clock, followed
     jamd.transport   tempo, metre and grid; nothing else turns seconds into steps and back
     jamd.pianoroll   what the player does, as frames on the grid
     jamd.turns       whose turn it is: when to listen, when to answer

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from jamd.events import Event, Received, Stop
+from jamd.events import Clocked, Event, Received, Stop
 
 Inbox = SimpleQueue[Event]
 
@@ -43,7 +43,7 @@ class ManualClock:
     `end_seconds`, the clock says Stop.
     """
 
-    def __init__(self, script: Iterable[Received], end_seconds: float) -> None:
+    def __init__(self, script: Iterable[Received | Clocked], end_seconds: float) -> None:
         self._seconds = 0.0
         self._script = iter(script)
         self._next = next(self._script, None)

@@ -15,9 +15,11 @@ from typing import Protocol
 import mido
 
 from jamd.clock import Clock, Inbox
+from jamd.clockin import MESSAGES as CLOCK_MESSAGES
+from jamd.clockin import ClockIn
 from jamd.echo import Echo
 from jamd.errors import JamdError
-from jamd.events import Event, Failed, Panic, Predicted, Received, Stop
+from jamd.events import Clocked, Event, Failed, Panic, Predicted, Received, Stop
 from jamd.models.features import Place
 from jamd.note import REST, STEPS_PER_BEAT, Frame
 from jamd.output import Output
@@ -67,7 +69,8 @@ class Engine:
     """Owns transport, rolls, turns, voice and scheduler; is handed clock, output, recorder and worker.
 
     With `started` False the grid begins with the player's first note: beat 1 of bar 1. `make_worker` is
-    called again after a fault: a mind that failed is not trusted with its memory.
+    called again after a fault: a mind that failed is not trusted with its memory. With `clock_in` the grid is
+    the master's, and runs while the master does.
     """
 
     def __init__(
@@ -80,11 +83,13 @@ class Engine:
         recorder: Recorder,
         make_worker: Callable[[Post], Worker],
         started: bool = False,
+        clock_in: ClockIn | None = None,
     ) -> None:
         self.inbox = Inbox()
         self.account = Account()
         self.snapshot = Snapshot(tempo=transport.tempo, metre=transport.metre)
         self._clock, self._transport, self._started = clock, transport, started
+        self._clock_in = clock_in
         self._turns, self._voice, self._output, self._recorder = Turns(form), voice, output, recorder
         self._make_worker = make_worker
         self._worker = make_worker(self.inbox.put)
@@ -101,7 +106,18 @@ class Engine:
 
     def receive(self, message: mido.Message) -> None:
         """The MIDI input's callback, on its thread: stamp and pass on, nothing else."""
-        self.inbox.put(Received(self._clock.now(), message))
+        if message.type not in CLOCK_MESSAGES:
+            self.inbox.put(Received(self._clock.now(), message))
+
+    def receive_clock(self, message: mido.Message) -> None:
+        """The same of an input with a master's clock, of which all else is passed over."""
+        if message.type in CLOCK_MESSAGES:
+            self.inbox.put(Clocked(self._clock.now(), message))
+
+    def receive_both(self, message: mido.Message) -> None:
+        """The same of an input that both come in by."""
+        self.receive(message)
+        self.receive_clock(message)
 
     def stop(self) -> None:
         """End the session; from any thread or a signal handler."""
@@ -127,12 +143,16 @@ class Engine:
             instants.append(self._transport.seconds_at(position))
         if self._awaiting():
             instants.append(self._patience_seconds())
+        if self._clock_in is not None and self._clock_in.gone_seconds is not None:
+            instants.append(self._clock_in.gone_seconds)
         return min(instants, default=None)
 
     def _handle(self, event: Event) -> None:
         match event:
             case Received(seconds, message):
                 self._received(message, seconds)
+            case Clocked(seconds, message):
+                self._clocked(message, seconds)
             case Predicted(answer, step, frame) if answer == self._answer:
                 self._predicted(step, frame)
             case Failed(answer, reason) if answer in (0, self._answer):
@@ -144,6 +164,7 @@ class Engine:
 
     def _advance(self) -> None:
         """Do what is due: send messages, close steps, lose patience."""
+        self._miss_clock()
         while (position := self._scheduler.next_position()) is not None:
             if self._transport.seconds_at(position) > self._clock.now():
                 break
@@ -161,8 +182,9 @@ class Engine:
         if self._echo.is_own(message, seconds) and not (is_off and self._roll.holds(message.note)):
             return
         if is_on and not self._started:
-            self._started = True
-            self._transport = replace(self._transport, anchor_seconds=seconds)
+            self._start(seconds)
+        if self._clock_in is not None and not self._started and not is_off:
+            return  # while the master stands, playing is practising
         position = self._transport.position_at(seconds) if self._started else 0.0
         self._roll.receive(message, position)
         self._recorder.record("player", position / STEPS_PER_BEAT, message)
@@ -172,6 +194,48 @@ class Engine:
             self._change(self._turns.played(position, step, self._transport))
 
     # The grid
+
+    def _start(self, seconds: float) -> None:
+        """The player's first note is beat 1 of bar 1, unless a master says where it is."""
+        if self._clock_in is None:
+            self._started = True
+            self._transport = replace(self._transport, anchor_seconds=seconds)
+        elif self._clock_in.join(seconds):
+            self._follow()
+
+    def _clocked(self, message: mido.Message, seconds: float) -> None:
+        """The master ticked, or said what it does. Its tempo and its bar lines are ours from now on."""
+        if self._clock_in is not None:
+            self._clock_in.receive(message, seconds)
+            self._follow()
+
+    def _follow(self) -> None:
+        assert self._clock_in is not None
+        moved, before = self._clock_in.transport, self._transport
+        self._transport = moved
+        if self._clock_in.running != self._started:
+            self._started = self._clock_in.running
+            self._rest()
+        elif moved.downbeat_step != before.downbeat_step:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Nobody has the floor: the master stopped, or begins somewhere."""
+        cut = self._turns.turn is not Turn.WAIT
+        self._turns.rest()
+        if cut:
+            self._note_span(Change.ANSWER_INTERRUPTED)
+        self._interrupt()
+        self._show()
+
+    def _miss_clock(self) -> None:
+        """Stand still when the master's clock is gone."""
+        clock_in = self._clock_in
+        if clock_in is None or (gone := clock_in.gone_seconds) is None or gone > self._clock.now():
+            return
+        log.warning("the clock is gone; waiting for it")
+        clock_in.lose()
+        self._follow()
 
     def _close_seconds(self) -> float:
         """The instant at which the open step is closed."""

@@ -18,6 +18,14 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Clocked:
+    """A message of the master's clock (see `clockin`), stamped on arrival."""
+
+    seconds: float
+    message: mido.Message
+
+
+@dataclass(frozen=True, slots=True)
 class Predicted:
     """One frame of the answer with this number, for this step."""
 
@@ -44,4 +52,4 @@ class Panic:
     """All notes off now; the session goes on."""
 
 
-Event = Received | Predicted | Failed | Stop | Panic
+Event = Received | Clocked | Predicted | Failed | Stop | Panic

@@ -17,6 +17,7 @@ from typing import TextIO
 import click
 
 from jamd.clock import SystemClock
+from jamd.clockin import ClockIn
 from jamd.engine import Engine
 from jamd.errors import JamdError
 from jamd.improviser import Improviser
@@ -47,6 +48,7 @@ class Session:
     improvisers: Callable[[], Improviser]
     record: Path | None = None
     trace: TextIO | None = None
+    clock_in: ClockIn | None = None
 
 
 @contextmanager
@@ -67,6 +69,7 @@ def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]
             output,
             recorder,
             lambda post: ThreadWorker(session.improvisers(), post, cores).start(),
+            clock_in=session.clock_in,
         )
         yield engine, output
 

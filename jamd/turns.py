@@ -69,6 +69,10 @@ class Turns:
         self.end_step = transport.bar_line(bar + self.form.answer_bars)
         return Change.ANSWER_BEGINS
 
+    def rest(self) -> None:
+        """Nobody's turn: neither call nor answer goes on."""
+        self.turn = Turn.WAIT
+
     def drop(self) -> None:
         """Give the answer up: the floor is free. A call goes on."""
         if self.turn is Turn.ANSWER:

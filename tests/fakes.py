@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import mido
 
 from jamd.clock import ManualClock
+from jamd.clockin import ClockIn
 from jamd.engine import Engine
-from jamd.events import Received
+from jamd.events import Clocked, Received
 from jamd.models.features import Place
 from jamd.note import REST, Frame, Onset
 from jamd.output import Output
@@ -108,7 +109,7 @@ class Jam:
 
 
 def jam(
-    script: Iterable[list[Received]],
+    script: Iterable[Sequence[Received | Clocked]],
     end_seconds: float,
     improviser: object | None = None,
     form: Form | None = None,
@@ -117,22 +118,26 @@ def jam(
     feel: float = 1.0,
     port: RecordingPort | None = None,
     make_worker: Callable[[Post], Worker] | None = None,
+    clocked: bool = False,
 ) -> Jam:
-    """Play a script to the engine until `end_seconds`; at 120 BPM a bar of 4/4 lasts two seconds."""
+    """Play a script to the engine until `end_seconds`; at 120 BPM a bar of 4/4 lasts two seconds. When
+    `clocked`, the grid is that of the clock in the script."""
     events = sorted((event for group in script for event in group), key=lambda event: event.seconds)
     clock = ManualClock(events, end_seconds)
     port = port or RecordingPort()
     port.clock = clock
     output, notebook = Output(port, clock), Notebook()
     mind = improviser or Parrot()
+    transport = Transport(tempo, Metre.parse(metre))
     engine = Engine(
         clock,
-        Transport(tempo, Metre.parse(metre)),
+        transport,
         form or Form(1, 1),
         Voice(0, feel),
         output,
         notebook,
         make_worker or (lambda post: InlineWorker(mind, post)),  # type: ignore[arg-type]
+        clock_in=ClockIn(transport) if clocked else None,
     )
     port.engine = engine
     engine.run()

@@ -26,6 +26,14 @@ from jamd.playing import Playing, playing_options
     help="MIDI system.",
 )
 @click.option("--tempo", default=120.0, show_default=True, help="Beats (quarter notes) a minute, 20 to 400.")
+@click.option(
+    "--sync",
+    default="internal",
+    show_default=True,
+    type=click.Choice(["internal", "midi"]),
+    help="Whose clock: jamd's own, or MIDI clock that comes in.",
+)
+@click.option("--clock-in", metavar="NAME", help="Part of the input's name that the clock comes in by.")
 @click.option("--metre", default="4/4", show_default=True, help="Time signature, 2/4 to 12/8.")
 @click.option("--bars", default=2, show_default=True, type=click.IntRange(1, 64), help="Bars of a call.")
 @click.option(
@@ -42,6 +50,8 @@ def command(
     out_name: str | None,
     backend: str,
     tempo: float,
+    sync: str,
+    clock_in: str | None,
     metre: str,
     bars: int,
     answer_bars: int,
@@ -62,10 +72,13 @@ def command(
     transport = Transport(check_tempo(tempo), Metre.parse(metre))
     if record is not None and no_record:
         raise UsageError("--record and --no-record contradict each other; give one")
+    if clock_in is not None and sync != "midi":
+        raise UsageError("--clock-in is for --sync midi; give both")
     improvisers = playing.improvisers()
 
     from jamd import sessions
     from jamd.backends import open_backend
+    from jamd.clockin import ClockIn
     from jamd.files import check_writable
     from jamd.live import Session, live_engine, run, say_summary, stopped_by_signals, watch
     from jamd.turns import Form
@@ -78,14 +91,20 @@ def command(
     with ExitStack() as stack:
         tracing = None if trace is None else stack.enter_context(trace.open("w", encoding="utf-8"))
         form = Form(bars, answer_bars, interrupt=not no_interrupt)
-        session = Session(transport, form, playing.voice(), improvisers, record, tracing)
+        clock = ClockIn(transport) if sync == "midi" else None
+        session = Session(transport, form, playing.voice(), improvisers, record, tracing, clock)
         midi = stack.enter_context(open_backend(backend))
         out_port = midi.open_output(out_name)
         engine, output = stack.enter_context(live_engine(session, out_port))
         stack.enter_context(stopped_by_signals(engine))
-        in_port = midi.open_input(in_name, engine.receive)
+        both = clock is not None and clock_in is None
+        in_port = midi.open_input(in_name, engine.receive_both if both else engine.receive)
+        counted = f"{tempo:g} BPM"
+        if clock is not None:
+            clock_port = in_port if clock_in is None else midi.open_input(clock_in, engine.receive_clock)
+            counted = f"the clock of {clock_port.name}"
         title = f"{in_port.name} -> jamd -> {out_port.name} ({midi.name}, {playing.model})"
-        click.echo(f"listening on {title}; {tempo:g} BPM, {metre}; Ctrl-C ends the session")
+        click.echo(f"listening on {title}; {counted}, {metre}; Ctrl-C ends the session")
         stack.enter_context(watch(engine, title, quiet))
         run(engine)
     say_summary(engine, output)

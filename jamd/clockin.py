@@ -1,0 +1,203 @@
+"""MIDI clock from a master: 24 ticks a beat, start, stop, continue and song position become the transport."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+import mido
+import numpy as np
+from numpy.polynomial.polynomial import polyfit
+
+from jamd.note import STEPS_PER_BEAT
+from jamd.transport import FASTEST_TEMPO, SLOWEST_TEMPO, Transport
+
+TICKS_PER_BEAT = 24
+TICKS_PER_STEP = TICKS_PER_BEAT // STEPS_PER_BEAT
+MESSAGES = frozenset({"clock", "start", "stop", "continue", "songpos"})
+
+WINDOW_TICKS = 2 * TICKS_PER_BEAT
+"""Ticks come early and late by some milliseconds. A parabola through the last two beats of them, 3 ms off at
+most, tells where the next one falls to half a millisecond, also while the tempo goes from 80 to 160 BPM in
+eight bars; a line would lag by 2 ms there."""
+CURVE_TICKS = TICKS_PER_BEAT
+"""A parabola through fewer would swing: it is a line."""
+RECENT_TICKS = 4
+JUMP = 0.12
+JUMP_SECONDS = 0.003
+"""How far, as a share and at least, the last intervals must be from the fitted one for a new tempo."""
+LOST = 1.6
+"""Intervals without a tick from which on some are missing, unless it comes again: then the tempo fell."""
+HURRIED = 0.5
+"""An interval so much shorter, after a gap: ticks that were held up come all at once."""
+MOST_DOUBTED = 3
+"""Ticks in a row that a new tempo can make seem lost; where more are, the clock itself was."""
+GONE_SECONDS = 2.0
+"""Without a tick for so long, a running clock is gone; what is shorter is bridged."""
+SHORTEST_SECONDS, LONGEST_SECONDS = (
+    60.0 / tempo / TICKS_PER_BEAT for tempo in (FASTEST_TEMPO, SLOWEST_TEMPO)
+)
+
+
+class Pulse:
+    """The ticks of a clock, numbered, missing ones too, and where the fitted pulse says they fall."""
+
+    def __init__(self) -> None:
+        self.tick = -1
+        """The number of the last tick."""
+        self.interval_seconds: float | None = None
+        """Between ticks now; None before two have come."""
+        self.seconds = 0.0
+        """The instant of the last tick, as fitted."""
+        self._ticks: deque[tuple[int, float]] = deque(maxlen=WINDOW_TICKS)
+        self._usual_seconds = 0.0  # the interval as a line has it: steadier than a parabola's end
+        self._doubts: deque[int] = deque([0], maxlen=2 * RECENT_TICKS)  # ticks counted as missing, of late
+
+    def add(self, seconds: float) -> None:
+        """A tick came."""
+        if self._doubts[-1] and seconds - self._ticks[-1][1] < HURRIED * self._usual_seconds:
+            self._doubts[-1] -= 1  # it was not lost but held up, and is in the count already
+            return
+        missing = self._missing(seconds)
+        self.tick += 1 + missing
+        self._ticks.append((self.tick, seconds))
+        self._doubts.append(missing)
+        self._fit()
+        if self._jumped():
+            self._restart()
+
+    def _missing(self, seconds: float) -> int:
+        """How many ticks must have been lost since the last one."""
+        if self.interval_seconds is None:
+            return 0
+        intervals = (seconds - self._ticks[-1][1]) / self._usual_seconds
+        return round(intervals) - 1 if intervals > LOST else 0
+
+    def _restart(self) -> None:
+        """Go on from the last ticks alone: the tempo is a new one, and none of them was missing but those
+        before a gap too long for a tempo."""
+        self.tick -= sum(missing for missing in self._doubts if missing < MOST_DOUBTED)
+        self._doubts.extend([0] * 2 * RECENT_TICKS)
+        recent = [seconds for _, seconds in self._ticks][-RECENT_TICKS:]
+        self._ticks.clear()
+        self._ticks.extend(enumerate(recent, self.tick + 1 - len(recent)))
+        self._fit()
+
+    def _jumped(self) -> bool:
+        """Whether the last ticks are of another tempo: their mean interval, or each of them."""
+        if len(self._ticks) <= 2 * RECENT_TICKS:
+            return False
+        numbers, seconds = np.array(self._ticks).T[:, -1 - RECENT_TICKS :]
+        mean = (seconds[-1] - seconds[0]) / (numbers[-1] - numbers[0])
+        shortest = np.diff(seconds).min()
+        return bool(
+            abs(mean - self._usual_seconds) > max(JUMP * self._usual_seconds, JUMP_SECONDS)
+            or shortest > (1 + JUMP) * self._usual_seconds
+        )
+
+    def _fit(self) -> None:
+        numbers, seconds = np.array(self._ticks).T
+        self.seconds = float(seconds[-1])
+        if len(numbers) < 2:
+            return
+        back, since = numbers - numbers[-1], seconds - seconds[-1]
+        line = polyfit(back, since, 1)
+        self._usual_seconds = _possible(line[1])
+        curve = line if len(numbers) < CURVE_TICKS else polyfit(back, since, 2)
+        self.seconds += float(curve[0])
+        self.interval_seconds = _possible(curve[1])
+
+
+def _possible(seconds: float) -> float:
+    """The nearest interval that a tempo has."""
+    return float(min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS))
+
+
+class ClockIn:
+    """Follows a master. `transport` is where the grid lies as far as is known. `running`: the master plays
+    and has ticked since it does.
+
+    Our position never runs backwards: wherever the master goes, we go on from where we are with the next
+    step, and its bar lines become ours.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.running = False
+        self._pulse = Pulse()
+        self._told = False  # the master has said whether it plays
+        self._begins = False  # with the next tick
+        self._lost = False
+        self._next = 0  # our position in ticks at the next tick
+        self._song_next = 0  # the position in the master's song
+
+    @property
+    def gone_seconds(self) -> float | None:
+        """The instant from which on the clock is gone, if it runs and no tick comes."""
+        return self._pulse.seconds + GONE_SECONDS if self.running else None
+
+    def receive(self, message: mido.Message, seconds: float) -> None:
+        """Take in one of MESSAGES; anything else changes nothing."""
+        match message.type:
+            case "clock":
+                self._tick(seconds)
+            case "start":
+                self._told = True
+                self._begin(0)
+            case "continue":
+                self._told = True
+                self._begin(self._song_next)
+            case "stop":
+                self._told = True
+                self.stop()
+            case "songpos" if not self.running:
+                self._song_next = message.pos * TICKS_PER_STEP
+
+    def stop(self) -> None:
+        """The master stands still. A continue goes on from here."""
+        self.running = self._begins = self._lost = False
+
+    def lose(self) -> None:
+        """The clock is gone. Its next tick goes on where it would be by now."""
+        self.stop()
+        self._lost = True
+
+    def join(self, seconds: float) -> bool:
+        """Take this instant for beat 1 of bar 1, as nearly as there is a tick: the master was running before
+        it was heard here, and where its bars begin is known to the player alone. False if it is not known to
+        run."""
+        pulse = self._pulse
+        if self._told or pulse.interval_seconds is None or seconds > pulse.seconds + GONE_SECONDS:
+            return False
+        self._begin(1 - round((seconds - pulse.seconds) / pulse.interval_seconds))
+        self._place(0)
+        return True
+
+    def _begin(self, song_tick: int) -> None:
+        """Run from the next tick on. It is this one of the master's song, and falls on the next such place of
+        ours."""
+        self._song_next = song_tick
+        self._next += (song_tick - self._next) % TICKS_PER_STEP
+        self.running, self._begins = False, True
+
+    def _tick(self, seconds: float) -> None:
+        before, pulse = self._pulse.tick, self._pulse
+        pulse.add(seconds)
+        if pulse.interval_seconds is not None:
+            tempo = 60.0 / TICKS_PER_BEAT / pulse.interval_seconds
+            self.transport = replace(self.transport, tempo=tempo)
+        if self._begins:
+            self._place(1)
+        elif self.running or self._lost:
+            self._place(pulse.tick - before)
+
+    def _place(self, passed: int) -> None:
+        """So many ticks have passed, and the last one lies where the pulse has it."""
+        self._next, self._song_next = self._next + passed, self._song_next + passed
+        self.running, self._begins, self._lost = True, False, False
+        self.transport = replace(
+            self.transport,
+            anchor_seconds=self._pulse.seconds,
+            anchor_step=(self._next - 1) / TICKS_PER_STEP,
+            downbeat_step=(self._next - self._song_next) // TICKS_PER_STEP,
+        )
