@@ -31,7 +31,7 @@ Bools = npt.NDArray[np.bool_]
 
 COMPARED_STEPS = 8 * STEPS_PER_BEAT
 COPIED = 0.2
-"""The share of the call that real answers take over in one run, about."""
+"""The share of the call that real answers take over in one run, about, or of as much of it as fits."""
 LEARNED = 0.05
 """The share of a real answer's phrases that stand in other music, about: folk tunes 0.03 to 0.05, songs 0.03
 to 0.06, jazz solos less than 0.01."""
@@ -148,7 +148,9 @@ def scores(
     octaves = all_answers.octaves()
     total -= taste.range * np.abs(octaves[:-1] - octaves[-1])
     *of_candidates, of_call = groups_of_each(all_answers)
-    copied = longest_runs(of_candidates, of_call) / len(of_call)
+    # of a call much longer than the answer, no more than the answer can be copied
+    copiable = min(len(of_call), max(1, int(np.median([len(groups) for groups in of_candidates]))))
+    copied = longest_runs(of_candidates, of_call) / copiable
     return np.asarray(total - taste.copied * np.maximum(0, copied - COPIED))
 
 

@@ -83,6 +83,17 @@ def test_the_call_played_back_is_no_answer() -> None:
     assert best(CALL, IN_KEY, taste=only(copied=1)) == 1
 
 
+def test_a_few_bars_of_a_long_call_played_back_are_no_answer_either() -> None:
+    long_call = [
+        *CALL,
+        *IN_KEY,
+        *melody(72, 74, 76, 77, 79, 77, 76, 74),
+        *melody(60, 64, 67, 72, 71, 67, 65, 62),
+    ]
+    moved = [Frame(tuple(Onset(o.pitch + 2, 80) for o in frame.onsets)) for frame in IN_KEY]
+    assert scores([IN_KEY, moved], long_call, [1.0, 1.0], taste=only(copied=1)).argmax() == 1
+
+
 def noise(rng: np.random.Generator) -> list[Frame]:
     """Up to 70 steps with up to 40 notes of few pitches, so that much comes again."""
     pitches: list[set[int]] = [set() for _ in range(rng.integers(1, 70))]
