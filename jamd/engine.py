@@ -183,9 +183,9 @@ class Engine:
             return
         if is_on and not self._started:
             self._start(seconds)
-        if self._clock_in is not None and not self._started and not is_off:
+        if is_on and not self._started:
             return  # while the master stands, playing is practising
-        position = self._transport.position_at(seconds) if self._started else 0.0
+        position = self._transport.position_at(seconds) if self._started else float(self._step)
         self._roll.receive(message, position)
         self._recorder.record("player", position / STEPS_PER_BEAT, message)
         if is_on:

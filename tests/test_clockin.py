@@ -8,7 +8,7 @@ from collections.abc import Callable
 import mido
 import numpy as np
 import pytest
-from fakes import Jam, Pad, jam, note
+from fakes import Jam, Pad, Parrot, jam, note, pedal
 
 from jamd.clockin import TICKS_PER_BEAT
 from jamd.events import Clocked
@@ -131,6 +131,19 @@ def test_a_stop_silences_at_once_and_continue_goes_on_from_there() -> None:
     assert spans[:2] == [(0, 4, Turn.CALL), (4, 5.5, Turn.ANSWER)]
     assert [turn for _, _, turn in spans[2:]] == [Turn.CALL, Turn.ANSWER]
     assert played.engine.account.notes_heard == 2  # what was played while all stood is not heard
+
+
+def test_what_is_let_go_while_all_stands_is_let_go() -> None:
+    """A key and the pedal are down when the master stops, and are lifted before it goes on."""
+    first, later = ticks(steady(120), 3), ticks(steady(120), 16, start_seconds=6.0)
+    script = [say(0.9, "start"), clock(first[:-1]), say(2.5, "stop"), say(5.99, "continue"), clock(later)]
+    script += [pedal(1.2, True), note(1.5, 60, 4.0), pedal(4.5, False)]
+    parrot = Parrot()
+    played = jam(script, 12.0, parrot, clocked=True)
+    beats = [beats for part, beats, _ in played.notebook.events if part == "player"]
+    assert beats == sorted(beats)
+    steps = [step for step, (player, _, _) in enumerate(parrot.heard) if player.sounding]
+    assert steps == list(range(4, 12))  # from the second beat until the master stood
 
 
 def test_start_begins_again_with_bar_one_wherever_we_were() -> None:
