@@ -25,6 +25,8 @@ COMMANDS = {
     "ports": "List the MIDI inputs and outputs of this machine",
     "panic": "Silence an output now",
     "sessions": "List the sessions that were kept, the latest last",
+    "config": "Show what is in force for listen, and from where",
+    "learn": "Bind a knob of jamd to the control that you move",
 }
 """Every command with the first sentence of its help, so that `jamd --help` imports none of them."""
 
@@ -98,7 +100,8 @@ def _where_to_read(error: click.UsageError) -> str:
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
     },
-    epilog="Every option can be set in the environment too: listen's --tempo by JAMD_LISTEN_TEMPO.",
+    epilog="Every option can be set in the environment too: listen's --tempo by JAMD_LISTEN_TEMPO. Those of "
+    "listen can also stand in a config file: see jamd config --help.",
 )
 @click.version_option(__version__, message="jamd %(version)s")
 def main() -> None:

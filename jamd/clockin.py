@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyfit
 
 from jamd.note import STEPS_PER_BEAT
+from jamd.sync import Free
 from jamd.transport import FASTEST_TEMPO, SLOWEST_TEMPO, Transport
 
 TICKS_PER_BEAT = 24
@@ -37,6 +39,9 @@ GONE_SECONDS = 2.0
 SHORTEST_SECONDS, LONGEST_SECONDS = (
     60.0 / tempo / TICKS_PER_BEAT for tempo in (FASTEST_TEMPO, SLOWEST_TEMPO)
 )
+
+
+log = logging.getLogger(__name__)
 
 
 class Pulse:
@@ -113,7 +118,7 @@ def _possible(seconds: float) -> float:
     return float(min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS))
 
 
-class ClockIn:
+class ClockIn(Free):
     """Follows a master. `transport` is where the grid lies as far as is known. `running`: the master plays
     and has ticked since it does.
 
@@ -121,9 +126,10 @@ class ClockIn:
     step, and its bar lines become ours.
     """
 
+    name = "MIDI clock"
+
     def __init__(self, transport: Transport) -> None:
-        self.transport = transport
-        self.running = False
+        super().__init__(transport)
         self._pulse = Pulse()
         self._told = False  # the master has said whether it plays
         self._begins = False  # with the next tick
@@ -132,11 +138,11 @@ class ClockIn:
         self._song_next = 0  # the position in the master's song
 
     @property
-    def gone_seconds(self) -> float | None:
+    def due_seconds(self) -> float | None:
         """The instant from which on the clock is gone, if it runs and no tick comes."""
         return self._pulse.seconds + GONE_SECONDS if self.running else None
 
-    def receive(self, message: mido.Message, seconds: float) -> None:
+    def clocked(self, message: mido.Message, seconds: float) -> None:
         """Take in one of MESSAGES; anything else changes nothing."""
         match message.type:
             case "clock":
@@ -153,25 +159,27 @@ class ClockIn:
             case "songpos" if not self.running:
                 self._song_next = message.pos * TICKS_PER_STEP
 
+    def advance(self, seconds: float) -> None:
+        """Stand still when the clock is gone. Its next tick goes on where it would be by now."""
+        if self.due_seconds is not None and self.due_seconds <= seconds:
+            log.warning("the clock is gone; waiting for it")
+            self.stop()
+            self._lost = True
+
+    def played(self, message: mido.Message, seconds: float) -> None:
+        """A first note is beat 1 of bar 1, as nearly as there is a tick, if the master was running before it
+        was heard here: where its bars begin is known to the player alone."""
+        if self.running or message.type != "note_on" or message.velocity == 0:
+            return
+        pulse = self._pulse
+        if self._told or pulse.interval_seconds is None or seconds > pulse.seconds + GONE_SECONDS:
+            return  # it is not known to run
+        self._begin(1 - round((seconds - pulse.seconds) / pulse.interval_seconds))
+        self._place(0)
+
     def stop(self) -> None:
         """The master stands still. A continue goes on from here."""
         self.running = self._begins = self._lost = False
-
-    def lose(self) -> None:
-        """The clock is gone. Its next tick goes on where it would be by now."""
-        self.stop()
-        self._lost = True
-
-    def join(self, seconds: float) -> bool:
-        """Take this instant for beat 1 of bar 1, as nearly as there is a tick: the master was running before
-        it was heard here, and where its bars begin is known to the player alone. False if it is not known to
-        run."""
-        pulse = self._pulse
-        if self._told or pulse.interval_seconds is None or seconds > pulse.seconds + GONE_SECONDS:
-            return False
-        self._begin(1 - round((seconds - pulse.seconds) / pulse.interval_seconds))
-        self._place(0)
-        return True
 
     def _begin(self, song_tick: int) -> None:
         """Run from the next tick on. It is this one of the master's song, and falls on the next such place of

@@ -8,101 +8,93 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 import mido
 
+from jamd.account import Account, Recorder
 from jamd.clock import Clock, Inbox
 from jamd.clockin import MESSAGES as CLOCK_MESSAGES
-from jamd.clockin import ClockIn
+from jamd.clockout import ClockOut
+from jamd.controls import Turned
+from jamd.desk import Desk
 from jamd.echo import Echo
-from jamd.errors import JamdError
-from jamd.events import Clocked, Event, Failed, Panic, Predicted, Received, Stop
-from jamd.models.features import Place
-from jamd.note import REST, STEPS_PER_BEAT, Frame
+from jamd.events import Clocked, Event, Failed, Loaded, Panic, Predicted, Received, Stop
+from jamd.metronome import Click, Metronome
+from jamd.note import STEPS_PER_BEAT, Frame
 from jamd.output import Output
+from jamd.part import AHEAD, Ahead, Part
+from jamd.partner import MakeWorker, Partner
 from jamd.pianoroll import PianoRoll
-from jamd.scheduler import Scheduler
-from jamd.snapshot import Snapshot, Span, Turn
-from jamd.transport import Transport
-from jamd.turns import Change, Form, Turns
-from jamd.voice import Placed, Voice
-from jamd.worker import Post, Worker
+from jamd.settings import Settings
+from jamd.snapshot import Snapshot
+from jamd.sync import Sync
+from jamd.turns import Form
+from jamd.voice import Voice
+from jamd.zones import Zones
 
 LEAD_SECONDS = 0.03
 """How long before a step the one before it is closed, so that an answer is begun before its bar line. Never
 more than half a step: until then a note still belongs to the step that is being closed."""
-PATIENCE_SECONDS = 0.1
-"""How long a frame may be overdue before the answer is given up."""
-FAULTS_IN_A_ROW = 3
-"""A mind that fails this often without one whole answer in between ends the session."""
-QUIET_STEPS = 32
-"""After this much silence of both, the mind is spared more of it: it never learned from long rests."""
 SHOWN_STEPS = 128
-REMEMBERED_TURNS = 1000
+WAITING = 1024
+"""Messages kept until the grid begins."""
+TOLD_TEMPO = 0.002
+"""A change of tempo by a smaller share is not worth a line in the session's file."""
 
 log = logging.getLogger(__name__)
 
 
-class Recorder(Protocol):
-    """Takes what was played, by part ("player" or "jamd"), and never blocks."""
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """What an engine may have beside ports and a mind. `early_seconds`: how long before its time all is
+    sent. In the first `count_in_steps` the player is not heard yet."""
 
-    def record(self, part: str, beats: float, message: mido.Message) -> None: ...
-
-
-@dataclass(slots=True)
-class Account:
-    """What happened in a session."""
-
-    turns: int = 0
-    notes_heard: int = 0
-    late_frames: int = 0
-    faults: int = 0
-    last_fault: str = ""
-    spans: deque[Span] = field(default_factory=lambda: deque(maxlen=REMEMBERED_TURNS))
-    """Whose turn it was, the latest last; an answer that was interrupted ends there."""
+    zones: Zones = field(default_factory=Zones)
+    ahead: Ahead = AHEAD
+    early_seconds: float = 0.0
+    count_in_steps: int = 0
+    clock_out: ClockOut | None = None
+    click: Click | None = None
+    click_until_step: int | None = None  # a click that only counts in
+    desk: Desk = field(default_factory=lambda: Desk(Settings()))
 
 
 class Engine:
-    """Owns transport, rolls, turns, voice and scheduler; is handed clock, output, recorder and worker.
-
-    With `started` False the grid begins with the player's first note: beat 1 of bar 1. `make_worker` is
-    called again after a fault: a mind that failed is not trusted with its memory. With `clock_in` the grid is
-    the master's, and runs while the master does.
-    """
+    """Owns the grid, the player's roll and jamd's part; is handed clock, sync, output, recorder, worker."""
 
     def __init__(
         self,
         clock: Clock,
-        transport: Transport,
+        sync: Sync,
         form: Form,
         voice: Voice,
         output: Output,
         recorder: Recorder,
-        make_worker: Callable[[Post], Worker],
-        started: bool = False,
-        clock_in: ClockIn | None = None,
+        make_worker: MakeWorker,
+        rig: Rig | None = None,
     ) -> None:
         self.inbox = Inbox()
-        self.account = Account()
-        self.snapshot = Snapshot(tempo=transport.tempo, metre=transport.metre)
-        self._clock, self._transport, self._started = clock, transport, started
-        self._clock_in = clock_in
-        self._turns, self._voice, self._output, self._recorder = Turns(form), voice, output, recorder
-        self._make_worker = make_worker
-        self._worker = make_worker(self.inbox.put)
-        self._scheduler = Scheduler()
-        self._echo = Echo()
-        self._roll = PianoRoll()
-        self._step = 0  # the step that is open
-        self._quiet_steps = 0
-        self._faults_in_a_row = 0
-        self._answer = 0  # the number of the answer being played; each has its own
-        self._own: dict[int, Frame] = {}  # frames of the answer, by step
-        self._expected_step = 0  # the first step of the answer that has not come yet
+        self._clock, self._sync, self._output, self._recorder = clock, sync, output, recorder
+        self._rig = rig = rig or Rig()
+        self._transport, self._running = sync.transport, False
+        self._echo, self._roll = Echo(), PianoRoll()
+        part = Part(clock, voice, output, recorder, self._echo, rig.ahead, rig.early_seconds)
+        self._partner = Partner(clock, self._transport, form, part, make_worker, self.inbox)
+        self._metronome: Metronome | None = None
+        if rig.click is not None:
+            self._metronome = Metronome(rig.click, self._pass_on, rig.early_seconds, rig.click_until_step)
+        self._waiting: deque[tuple[mido.Message, float]] = deque(maxlen=WAITING)  # for the grid to begin
+        self._told_tempo = self._transport.tempo
         self._shown: deque[tuple[Frame, Frame]] = deque(maxlen=SHOWN_STEPS)
+        rig.desk.begin(self._partner, sync)
+        self._show()
+
+    @property
+    def account(self) -> Account:
+        """What happened so far."""
+        return self._partner.account
 
     def receive(self, message: mido.Message) -> None:
         """The MIDI input's callback, on its thread: stamp and pass on, nothing else."""
@@ -125,54 +117,62 @@ class Engine:
 
     def run(self) -> None:
         """Play until Stop. Whatever happens, every note that was started is stopped."""
-        try:
+        with ExitStack() as at_the_end:  # the last first, and each whatever becomes of the others
+            for end in (self._output.close, self._partner.end, self._stand, self._sync.close):
+                at_the_end.callback(end)
+            self._follow()
             while not isinstance(event := self._clock.wait(self.inbox, self._deadline()), Stop):
                 if event is not None:
                     self._handle(event)
                 self._advance()
-        finally:
-            self._worker.close()
-            self._silence()
-            self._output.close()
 
     def _deadline(self) -> float | None:
         """The next instant that matters, in seconds; None before the grid has begun."""
-        instants = [self._close_seconds()] if self._started else []
-        position = self._scheduler.next_position()
-        if position is not None:
-            instants.append(self._transport.seconds_at(position))
-        if self._awaiting():
-            instants.append(self._patience_seconds())
-        if self._clock_in is not None and self._clock_in.gone_seconds is not None:
-            instants.append(self._clock_in.gone_seconds)
-        return min(instants, default=None)
+        rig, transport = self._rig, self._transport
+        instants = [self._sync.due_seconds, self._partner.due_seconds]
+        if self._running:
+            instants.append(self._close_seconds())
+        if rig.clock_out is not None:
+            instants.append(rig.clock_out.due_seconds(transport))
+        if self._metronome is not None:
+            instants.append(self._metronome.due_seconds(transport))
+        return min((instant for instant in instants if instant is not None), default=None)
 
     def _handle(self, event: Event) -> None:
         match event:
             case Received(seconds, message):
                 self._received(message, seconds)
             case Clocked(seconds, message):
-                self._clocked(message, seconds)
-            case Predicted(answer, step, frame) if answer == self._answer:
-                self._predicted(step, frame)
-            case Failed(answer, reason) if answer in (0, self._answer):
-                self._give_up(reason)
+                self._sync.clocked(message, seconds)
+                self._follow()
+            case Predicted():
+                self._partner.predicted(event)
+            case Failed():
+                self._partner.failed(event)
+            case Turned():
+                self._turn(event, self._clock.now())
+            case Loaded(name, worker, make_worker, heard_steps, reason):
+                if worker is None or make_worker is None:
+                    log.warning("model %s is not to be had: %s", name, reason)
+                else:
+                    self._partner.take_over(worker, make_worker, heard_steps)
             case Panic():
-                self._interrupt()
-            case _:
-                pass  # from an answer that is over
+                self._partner.rest()
+                self._output.panic()
 
     def _advance(self) -> None:
-        """Do what is due: send messages, close steps, lose patience."""
-        self._miss_clock()
-        while (position := self._scheduler.next_position()) is not None:
-            if self._transport.seconds_at(position) > self._clock.now():
-                break
-            self._send(*self._scheduler.pop())
-        while self._started and self._close_seconds() <= self._clock.now():
+        """Do what is due: look at the time, send, close steps, lose patience."""
+        now, rig = self._clock.now(), self._rig
+        if (due := self._sync.due_seconds) is not None and due <= now:
+            self._sync.advance(now)
+            self._follow()
+        self._partner.advance()
+        if rig.clock_out is not None:
+            rig.clock_out.advance(self._transport, self._clock.now())
+        if self._metronome is not None:
+            self._metronome.advance(self._transport, self._clock.now())
+        while self._running and self._close_seconds() <= self._clock.now():
             self._close_step()
-        if self._awaiting() and self._patience_seconds() <= self._clock.now():
-            self._give_up("no answer in time")
 
     # The player
 
@@ -181,184 +181,128 @@ class Engine:
         is_off = message.type == "note_off" or (message.type == "note_on" and not is_on)
         if self._echo.is_own(message, seconds) and not (is_off and self._roll.holds(message.note)):
             return
-        if is_on and not self._started:
-            self._start(seconds)
-        if is_on and not self._started:
-            return  # while the master stands, playing is practising
-        position = self._transport.position_at(seconds) if self._started else float(self._step)
+        desk, zones = self._rig.desk, self._rig.zones
+        if desk.is_bound(message):
+            order = desk.match(message)
+            if order is not None:
+                self._turn(order, seconds)
+            return
+        if (passed := zones.passed(message)) is not None:
+            self._pass_on(passed)
+        if not zones.is_call(message):
+            return
+        self._sync.played(message, seconds)
+        if self._running:
+            self._follow()
+            self._hear(message, seconds)
+        elif self._waiting or (message.type == "note_on" and message.velocity > 0):
+            self._waiting.append((message, seconds))
+            self._follow()
+        else:  # what is let go while all stands is let go
+            self._take_in(message, float(self._partner.step))
+
+    def _pass_on(self, message: mido.Message) -> None:
+        """Send what is not jamd's part."""
+        self._output.pass_on(message)
+        self._echo.sent(message, self._clock.now())
+
+    def _hear(self, message: mido.Message, seconds: float) -> None:
+        """Take in what is played while the grid runs."""
+        position = self._transport.position_at(seconds)
+        self._take_in(message, position)
+        if message.type == "note_on" and message.velocity > 0:
+            self.account.notes_heard += 1
+            step = max(self._partner.step, self._transport.step_at(seconds))
+            if step >= self._rig.count_in_steps:
+                self._partner.played(position, step)
+
+    def _take_in(self, message: mido.Message, position: float) -> None:
         self._roll.receive(message, position)
         self._recorder.record("player", position / STEPS_PER_BEAT, message)
-        if is_on:
-            self.account.notes_heard += 1
-            step = max(self._step, self._transport.step_at(seconds))
-            self._change(self._turns.played(position, step, self._transport))
+
+    def _turn(self, order: Turned, seconds: float) -> None:
+        """A knob was turned, or an action asked for."""
+        self._rig.desk.turn(order, self._partner, self._sync, self._output, seconds)
+        self._follow()
+        self._show()
 
     # The grid
 
-    def _start(self, seconds: float) -> None:
-        """The player's first note is beat 1 of bar 1, unless a master says where it is."""
-        if self._clock_in is None:
-            self._started = True
-            self._transport = replace(self._transport, anchor_seconds=seconds)
-        elif self._clock_in.join(seconds):
-            self._follow()
-
-    def _clocked(self, message: mido.Message, seconds: float) -> None:
-        """The master ticked, or said what it does. Its tempo and its bar lines are ours from now on."""
-        if self._clock_in is not None:
-            self._clock_in.receive(message, seconds)
-            self._follow()
-
     def _follow(self) -> None:
-        assert self._clock_in is not None
-        moved, before = self._clock_in.transport, self._transport
-        self._transport = moved
-        if self._clock_in.running != self._started:
-            self._started = self._clock_in.running
-            self._rest()
-        elif moved.downbeat_step != before.downbeat_step:
-            self._rest()
+        """Take over where the sync has the grid."""
+        sync, before = self._sync, self._transport
+        self._transport = self._partner.transport = sync.transport
+        if sync.running != self._running:
+            self._running = sync.running
+            if self._running:
+                self._begin()
+            else:
+                self._stand()
+        elif self._running and sync.transport.downbeat_step != before.downbeat_step:
+            self._partner.rest()
+            self._begin_song()
 
-    def _rest(self) -> None:
-        """Nobody has the floor: the master stopped, or begins somewhere."""
-        cut = self._turns.turn is not Turn.WAIT
-        self._turns.rest()
-        if cut:
-            self._note_span(Change.ANSWER_INTERRUPTED)
-        self._interrupt()
+    def _begin(self) -> None:
+        """The grid runs. What was played on it before that was known is heard now."""
+        self._partner.rest()
+        self._begin_song()
+        open_step, now = self._partner.step, self._clock.now()
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        for message, seconds in waiting:
+            is_note = message.type in ("note_on", "note_off")
+            if not is_note or self._transport.position_at(seconds) >= open_step - 0.5:
+                self._hear(message, max(seconds, self._transport.seconds_at(open_step - 0.5)))
+        self._partner.turns.extend(self._transport.step_at(now) + 1, self._transport)
+
+    def _begin_song(self) -> None:
+        """Bars are counted from somewhere."""
+        rig, now, transport = self._rig, self._clock.now(), self._transport
+        position = transport.position_at(now + rig.early_seconds)
+        if rig.clock_out is not None:
+            rig.clock_out.stop(now)
+            rig.clock_out.begin(position, transport.downbeat_step)
+        if self._metronome is not None:
+            self._metronome.begin(max(self._partner.step, round(position)), transport)
+
+    def _stand(self) -> None:
+        """The grid stands still."""
+        self._waiting.clear()
+        self._partner.rest()
+        if self._rig.clock_out is not None:
+            self._rig.clock_out.stop(self._clock.now())
+        if self._metronome is not None:
+            self._metronome.stop()
         self._show()
-
-    def _miss_clock(self) -> None:
-        """Stand still when the master's clock is gone."""
-        clock_in = self._clock_in
-        if clock_in is None or (gone := clock_in.gone_seconds) is None or gone > self._clock.now():
-            return
-        log.warning("the clock is gone; waiting for it")
-        clock_in.lose()
-        self._follow()
 
     def _close_seconds(self) -> float:
         """The instant at which the open step is closed."""
-        lead_seconds = min(LEAD_SECONDS, self._transport.seconds_per_step / 2)
-        return self._transport.seconds_at(self._step + 1) - lead_seconds
+        transport = self._transport
+        lead_seconds = min(LEAD_SECONDS + self._rig.early_seconds, transport.seconds_per_step / 2)
+        return transport.seconds_at(self._partner.step + 1) - lead_seconds
 
     def _close_step(self) -> None:
-        step = self._step
-        self._step += 1
-        player, own = self._roll.close(step), self._own.pop(step, REST)
-        self._quiet_steps = 0 if player.sounding or own.sounding else self._quiet_steps + 1
-        if self._quiet_steps < QUIET_STEPS or self._turns.turn is not Turn.WAIT:
-            self._worker.hear(player, own, self._place(step))
-        self._shown.append((player, own))
-        self._change(self._turns.closed(step, self._transport))
+        step = self._partner.step
+        if abs(self._transport.tempo / self._told_tempo - 1) > TOLD_TEMPO:
+            self._told_tempo = self._transport.tempo
+            self._recorder.tempo(step / STEPS_PER_BEAT, self._told_tempo)
+        player = self._roll.close(step)
+        self._shown.append((player, self._partner.close(player)))
         self._show()
 
-    def _place(self, step: int) -> Place:
-        return Place(self._transport.step_in_bar(step), self._transport.metre.steps_per_bar)
-
-    def _change(self, change: Change | None) -> None:
-        match change:
-            case Change.ANSWER_BEGINS:
-                self._begin_answer()
-            case Change.ANSWER_INTERRUPTED:
-                self._interrupt()
-            case Change.ANSWER_ENDS if self._expected_step < self._turns.end_step:
-                self._give_up("no answer in time")
-            case _:
-                pass
-        if change is not None:
-            self._note_span(change)
-            self._show()
-
-    def _note_span(self, change: Change) -> None:
-        turns, spans = self._turns, self.account.spans
-        start = turns.start_step / STEPS_PER_BEAT
-        if change is Change.ANSWER_INTERRUPTED:
-            start = self._step / STEPS_PER_BEAT
-            spans[-1] = replace(spans[-1], end_beats=start)
-        if turns.turn is not Turn.WAIT:
-            spans.append(Span(start, turns.end_step / STEPS_PER_BEAT, turns.turn))
-
-    # The answer
-
-    def _begin_answer(self) -> None:
-        first, end = self._turns.start_step, self._turns.end_step
-        self._answer += 1
-        self.account.turns += 1
-        self._expected_step = first
-        self._own.clear()
-        transport, clock = self._transport, self._clock  # as they are now: the tempo of a turn is its own
-        self._worker.answer(
-            self._answer,
-            first,
-            [self._place(step) for step in range(first, end)],
-            lambda step: transport.seconds_at(first + step) - clock.now(),
-        )
-
-    def _awaiting(self) -> bool:
-        return self._turns.turn is Turn.ANSWER and self._expected_step < self._turns.end_step
-
-    def _patience_seconds(self) -> float:
-        return self._transport.seconds_at(self._expected_step) + PATIENCE_SECONDS
-
-    def _predicted(self, step: int, frame: Frame) -> None:
-        if self._clock.now() > self._transport.seconds_at(step + 1):
-            self.account.late_frames += 1
-        self._expected_step = step + 1
-        self._own[step] = frame
-        self._schedule(self._voice.play(step, frame, earliest_step=self._turns.start_step))
-        if self._expected_step == self._turns.end_step:
-            self._schedule(self._voice.end(self._turns.end_step))
-            self._faults_in_a_row = 0
-
-    def _schedule(self, placed: Placed) -> None:
-        for position, message in placed:
-            self._scheduler.add(position, message)
-
-    def _send(self, position_steps: float, message: mido.Message) -> None:
-        if self._output.send(message, self._transport.seconds_at(position_steps)):
-            self._sent(message, position_steps / STEPS_PER_BEAT)
-
-    def _sent(self, message: mido.Message, beats: float) -> None:
-        self._echo.sent(message, self._clock.now())
-        self._recorder.record("jamd", beats, message)
-
-    def _interrupt(self) -> None:
-        """Stop the answer at once: nothing more of it, and nothing of it left sounding."""
-        self._answer += 1  # whatever is still on its way belongs to an answer that is over
-        self._worker.cancel()
-        self._own = {step: frame for step, frame in self._own.items() if step <= self._step}
-        self._silence()
-
-    def _silence(self) -> None:
-        self._scheduler.clear()
-        self._voice.end(self._step)
-        beats = self._transport.beats_at(self._clock.now())
-        for message in self._output.silence():
-            self._sent(message, beats)
-
-    def _give_up(self, reason: str) -> None:
-        """A mind that fails costs its turn, never the clock or a hanging note; the next gets a new one."""
-        log.warning("answer %d given up: %s", self.account.turns, reason)
-        self.account.faults += 1
-        self.account.last_fault = reason
-        self._turns.drop()
-        self._interrupt()
-        self._worker.close()
-        self._faults_in_a_row += 1
-        if self._faults_in_a_row == FAULTS_IN_A_ROW:
-            raise JamdError(f"the model failed {FAULTS_IN_A_ROW} times in a row; last: {reason}")
-        self._worker = self._make_worker(self.inbox.put)
-
     def _show(self) -> None:
+        partner, transport = self._partner, self._transport
+        begun = self._running or partner.step > 0
         self.snapshot = Snapshot(
-            turn=self._turns.turn,
-            turns=self.account.turns,
-            tempo=self._transport.tempo,
-            metre=self._transport.metre,
-            downbeat_step=self._transport.downbeat_step,
-            position_steps=float(self._step),
-            first_step=self._step - len(self._shown),
+            turn=partner.turns.turn,
+            turns=partner.account.turns,
+            tempo=transport.tempo,
+            metre=transport.metre,
+            downbeat_step=transport.downbeat_step,
+            position_steps=float(partner.step) if begun else None,
+            first_step=partner.step - len(self._shown),
             player=tuple(player for player, _ in self._shown),
             own=tuple(own for _, own in self._shown),
+            source=self._sync.name,
+            knobs=tuple(self._rig.desk.values.items()),
         )

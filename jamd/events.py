@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import mido
 
+from jamd.controls import Turned
 from jamd.note import Frame
+
+if TYPE_CHECKING:
+    from jamd.partner import MakeWorker
+    from jamd.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +58,16 @@ class Panic:
     """All notes off now; the session goes on."""
 
 
-Event = Received | Clocked | Predicted | Failed | Stop | Panic
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Another model is ready: its worker, which knows the first `heard_steps` of the session, and how to make
+    another. Without them it is not to be had, for this `reason`."""
+
+    name: str
+    worker: Worker | None = None
+    make_worker: MakeWorker | None = None
+    heard_steps: int = 0
+    reason: str = ""
+
+
+Event = Received | Clocked | Predicted | Failed | Stop | Panic | Turned | Loaded

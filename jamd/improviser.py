@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from jamd.choice import scores
 from jamd.models.features import Cue, Place, pitch_classes, rolls_of
-from jamd.models.mind import Mind
+from jamd.models.mind import Mind, set_echo
 from jamd.models.phrases import Phrases
 from jamd.models.sampling import Knobs, spell
 from jamd.note import REST, Frame
-from jamd.scales import PitchClasses, scale_heard
+from jamd.scales import scale_heard
+from jamd.settings import NO_WISHES, Settings, Wishes
 
-CANDIDATES = 16
 RESERVE_SECONDS = 0.015
 """Beside the time that a decision takes, what is left of the time a frame is due in when it is decided
 whatever else could be thought of: the frame has yet to reach the engine, and machines stand still for a
@@ -33,22 +33,11 @@ GROWTH = 0.7
 CALL_STEPS = 256
 """The most that is looked back at for what the call was like."""
 
+LATELY_STEPS = 64
+"""The same where both play at once and no call ends."""
+
 Due = Callable[[int], float]
 """The seconds left until a frame of the answer, counted from its first, must be out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the player wants of the answers, beside the mind's `knobs`.
-
-    `register` is where to play relative to the call, in semitones, None for wherever it likes; `scale` holds
-    the pitch classes to keep to, None for all; `follow_scale` keeps to the scale that is heard instead.
-    """
-
-    register: float | None = None
-    scale: PitchClasses | None = None
-    follow_scale: bool = False
-    candidates: int = CANDIDATES
 
 
 def no_hurry(_: int) -> float:
@@ -65,7 +54,7 @@ class Improviser:
         mind: Mind,
         knobs: Knobs,
         seed: int | None = None,
-        wishes: Wishes = Wishes(),
+        wishes: Wishes = NO_WISHES,
         learned: Phrases | None = None,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -78,7 +67,14 @@ class Improviser:
         self._rng = np.random.default_rng(seed)
         self._thought = mind.start()
         self._heard: deque[Frame] = deque(maxlen=CALL_STEPS)  # the player's frames since jamd last played
+        self._lately: deque[Frame] = deque(maxlen=LATELY_STEPS)  # the player's frames, whatever jamd did
+        self._own = REST  # what jamd played last
         self._answered = False
+
+    def turn(self, settings: Settings) -> None:
+        """Play like this from now on."""
+        self.knobs, self.wishes = settings.knobs, settings.wishes
+        set_echo(self.mind, settings.echo)
 
     def hear(self, player: Frame, own: Frame, place: Place) -> None:
         """One step of both parts, as it was played."""
@@ -89,16 +85,40 @@ class Improviser:
             self._heard.clear()
             self._answered = False
         self._heard.append(player)
+        self._lately.append(player)
+        self._own = own
 
-    def answer(self, places: Sequence[Place], due: Due = no_hurry) -> Iterator[Frame]:
-        """The frames of an answer that lies on `places`. It comes in on the first of them, so it is never
-        empty.
+    def plan(self, own: Sequence[Frame], places: Sequence[Place], duet: bool) -> Iterator[Frame]:
+        """What jamd plays next while nobody knows the end, in a `duet` or alone: the frames that follow
+        `own`, which it plays on the first of `places` whatever comes.
+
+        The player is taken to hold what they hold. What they really do is known at the next plan.
+        """
+        thought = self._thought.fork([0])
+        thought.begin()
+        player = Frame((), self._lately[-1].sounding) if duet and self._lately else REST
+        knobs, before = self._knobs(trimmed(self._lately)), self._own
+        for step, place in enumerate(places):
+            if step:
+                thought.hear([player], [before], [places[step - 1]])
+            spelling = thought.spell([before], [Cue(place, duet)])
+            if step < len(own):
+                before = own[step]
+            else:
+                (before,), _ = spell(spelling, 1, knobs, self._rng)
+                yield before
+
+    def answer(
+        self, places: Sequence[Place], due: Due = no_hurry, about: Sequence[Frame] | None = None
+    ) -> Iterator[Frame]:
+        """The frames of an answer that lies on `places`, to the call, or `about` something else. It comes in
+        on the first of them, so it is never empty.
 
         Several answers are imagined side by side. Which of them is played is decided as late as there is
         time: when the next frame is due, the one that is best so far is played up to here, and others are
         imagined from there on. Where even one more step of all would come too late, they are fewer.
         """
-        call = self._call()
+        call = trimmed(self._heard if about is None else about)
         knobs = self._knobs(call)
         count = self._in_time(due(0))
         thought = self._thought.fork([0] * count)
@@ -148,12 +168,6 @@ class Improviser:
         steps_seconds = steps * self._single_seconds * float(count**GROWTH)
         return steps_seconds + max(self._decision_seconds) + RESERVE_SECONDS
 
-    def _call(self) -> list[Frame]:
-        """What the player played since jamd last did, without the rests on either side."""
-        frames = list(self._heard)
-        sounding = [step for step, frame in enumerate(frames) if frame.sounding]
-        return frames[sounding[0] : sounding[-1] + 1] if sounding else []
-
     def _knobs(self, call: Sequence[Frame]) -> Knobs:
         knobs, wishes = self.knobs, self.wishes
         pitches = [onset.pitch for frame in call for onset in frame.onsets]
@@ -165,3 +179,10 @@ class Improviser:
         elif wishes.scale is not None:
             knobs = replace(knobs, scale=wishes.scale)
         return knobs
+
+
+def trimmed(frames: Iterable[Frame]) -> list[Frame]:
+    """Frames without the rests on either side."""
+    frames = list(frames)
+    sounding = [step for step, frame in enumerate(frames) if frame.sounding]
+    return frames[sounding[0] : sounding[-1] + 1] if sounding else []

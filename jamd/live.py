@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +16,18 @@ from typing import TextIO
 
 import click
 
+from jamd.account import Recorder as AnyRecorder
 from jamd.clock import SystemClock
-from jamd.clockin import ClockIn
-from jamd.engine import Engine
+from jamd.engine import Engine, Rig
 from jamd.errors import JamdError
 from jamd.improviser import Improviser
 from jamd.output import Output, Port
+from jamd.partner import MakeWorker
 from jamd.priority import model_cores, on_time
+from jamd.rack import Improvisers, ModelRack
 from jamd.recorder import Recorder
-from jamd.transport import Transport
+from jamd.sync import Sync
+from jamd.takes import Takes
 from jamd.turns import Form
 from jamd.voice import Voice
 from jamd.worker import ThreadWorker
@@ -42,35 +45,47 @@ it asks again after every send. At Python's own 5 ms, one event in a hundred lef
 class Session:
     """What a live session is made of."""
 
-    transport: Transport
+    sync: Sync
     form: Form
     voice: Voice
     improvisers: Callable[[], Improviser]
     record: Path | None = None
     trace: TextIO | None = None
-    clock_in: ClockIn | None = None
+    rig: Rig | None = None
+    models: tuple[Sequence[str], str, Improvisers] | None = None
+    """The names to choose from, the one that plays, and how each is loaded."""
 
 
 @contextmanager
 def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]:
     """An engine on the system's clock that plays to `port`, with its recorder running."""
-    clock, cores = SystemClock(), model_cores()
+    clock, cores, rig = SystemClock(), model_cores(), session.rig or Rig()
     output = Output(port, clock, session.trace)
+
+    def make_worker(improvisers: Callable[[], Improviser]) -> MakeWorker:
+        return lambda post: ThreadWorker(improvisers(), post, cores).start()
+
     with ExitStack() as stack:
-        recorder: Recorder | NoRecorder = NoRecorder()
+        recorder: AnyRecorder = NoRecorder()
         if session.record is not None:
-            transport = session.transport
-            recorder = stack.enter_context(Recorder(session.record, transport.tempo, transport.metre))
+            transport = session.sync.transport
+            keeping = stack.enter_context(Recorder(session.record, transport.tempo, transport.metre))
+            recorder = takes = Takes(keeping, session.record, transport.tempo, transport.metre)
+            rig.desk.save = takes.save
         engine = Engine(
             clock,
-            session.transport,
+            session.sync,
             session.form,
             session.voice,
             output,
             recorder,
-            lambda post: ThreadWorker(session.improvisers(), post, cores).start(),
-            clock_in=session.clock_in,
+            make_worker(session.improvisers),
+            rig,
         )
+        if session.models is not None:
+            names, name, load = session.models
+            rack = ModelRack(names, name, make_worker, load, engine.inbox.put, cores)
+            rig.desk.choose_from(rack)
         yield engine, output
 
 
@@ -84,6 +99,8 @@ class NoRecorder:
     """Keeps nothing (`--no-record`)."""
 
     def record(self, part: str, beats: float, message: object) -> None: ...
+
+    def tempo(self, beats: float, tempo: float) -> None: ...
 
 
 @contextmanager

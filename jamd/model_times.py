@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from jamd import __version__, midifile
-from jamd.improviser import Improviser, Wishes
+from jamd.improviser import Improviser
 from jamd.models.bundle import Bundle
 from jamd.models.features import Cue, Place
 from jamd.models.memory import Remembering
 from jamd.models.mind import Mind, open_mind
 from jamd.models.sampling import Knobs, spell
 from jamd.note import REST, Frame, frames_of
+from jamd.settings import Wishes
 
 COURSES = (1, 8, 16)
 CANDIDATES = (1, 16)

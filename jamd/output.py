@@ -41,6 +41,7 @@ class Output:
     def __init__(self, port: Port, clock: Clock, trace: TextIO | None = None) -> None:
         self._port, self._clock, self._trace = port, clock, trace
         self._sounding: dict[tuple[int, int], None] = {}  # channel, pitch; in the order they began
+        self._passed: dict[tuple[int, int], None] = {}  # the same of what is passed through
         self._channels: set[int] = set()
         self._lateness: deque[float] = deque(maxlen=REMEMBERED)
         self.notes = self.dropped = 0
@@ -74,6 +75,23 @@ class Output:
         if message.type == "note_off":
             self._sounding.pop((message.channel, message.note), None)
 
+    def pass_on(self, message: mido.Message) -> None:
+        """Send what the player plays, at once. It is not jamd's: what silences jamd leaves it sounding."""
+        is_on = message.type == "note_on" and message.velocity > 0
+        if is_on:
+            self._passed[message.channel, message.note] = None
+        self._channels.add(message.channel)
+        self._port.send(message)
+        if message.type in ("note_on", "note_off") and not is_on:
+            self._passed.pop((message.channel, message.note), None)
+
+    def panic(self) -> None:
+        """Silence all channels, whoever plays on them."""
+        self.silence()
+        for channel in range(16):
+            self._channels.add(channel)
+        self._all_off()
+
     def silence(self) -> list[mido.Message]:
         """Stop every sounding note now; the messages that did it."""
         offs = [mido.Message("note_off", channel=c, note=pitch) for c, pitch in self._sounding]
@@ -87,6 +105,14 @@ class Output:
     def close(self) -> None:
         """Silence, then pedal up and all-notes-off: explicit note-offs first, many synths know only those."""
         self.silence()
+        self._all_off()
+        if self._trace is not None:
+            self._trace.flush()
+
+    def _all_off(self) -> None:
+        for channel, pitch in self._passed:
+            self._port.send(mido.Message("note_off", channel=channel, note=pitch))
+        self._passed.clear()
         for channel in sorted(self._channels):
             for control in (PEDAL, ALL_NOTES_OFF):
                 message = mido.Message("control_change", channel=channel, control=control, value=0)
@@ -94,8 +120,6 @@ class Output:
                 if self._trace is not None:
                     now = self._clock.now()
                     self._trace.write(_line(now, now, message))
-        if self._trace is not None:
-            self._trace.flush()
 
     def jitter(self) -> Jitter:
         if not self._lateness:

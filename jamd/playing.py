@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import update_wrapper
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from jamd.errors import UsageError
+from jamd.gather import Number, gathered
 
 if TYPE_CHECKING:
     from jamd.improviser import Improviser
+    from jamd.settings import Settings
     from jamd.voice import Voice
 
 AUTO = "auto"
@@ -56,27 +56,48 @@ class Playing:
     feel: float
     out_channel: int
 
-    def improvisers(self) -> Callable[[], Improviser]:
-        """Load the model once; each call gives an improviser that has heard nothing yet."""
-        from jamd.improviser import Improviser, Wishes
-        from jamd.models import bundle
-        from jamd.models.mind import open_mind
+    def settings(self) -> Settings:
+        """What of this can be turned while playing. Raises UsageError."""
         from jamd.models.sampling import Knobs
         from jamd.scales import scale_of
+        from jamd.settings import Settings, Wishes
 
         if self.scale is not None and self.key in (None, AUTO):
             raise UsageError(f"--scale {self.scale} needs its tonic: say --key C, for one")
         fixed = None if self.key in (None, AUTO) else scale_of(self.key, self.scale or "major")
         wishes = Wishes(self.register, fixed, self.key == AUTO, self.candidates)
-        knobs = Knobs(self.temperature, self.top_p, self.density)
-        found = bundle.read(bundle.find(self.model, models_folder()))
-        mind = open_mind(found, self.device, self.echo)
-        return lambda: Improviser(mind, knobs, self.seed, wishes, found.phrases)
+        return Settings(Knobs(self.temperature, self.top_p, self.density), wishes, self.echo)
 
-    def voice(self) -> Voice:
+    def improvisers(self, model: str | None = None) -> Callable[[], Improviser]:
+        """Load the model, this one or another, once; each call gives an improviser that has heard nothing
+        yet."""
+        from jamd.improviser import Improviser
+        from jamd.models import bundle
+        from jamd.models.mind import open_mind
+
+        settings = self.settings()
+        found = bundle.read(bundle.find(model or self.model, models_folder()))
+        # with a memory even where there is no echo: it may be turned up
+        mind = open_mind(found, self.device, self.echo or 1.0)
+
+        def improviser() -> Improviser:
+            made = Improviser(mind, settings.knobs, self.seed, settings.wishes, found.phrases)
+            made.turn(settings)
+            return made
+
+        return improviser
+
+    def model_names(self) -> list[str]:
+        """The models to choose from, bundled and the user's own."""
+        from jamd.models import bundle
+
+        paths = [*bundle.bundled(), *bundle.installed(models_folder())]
+        return list(dict.fromkeys(path.stem for path in paths))
+
+    def voice(self, transpose: int = 0) -> Voice:
         from jamd.voice import Voice
 
-        return Voice(self.out_channel - 1, self.feel)
+        return Voice(self.out_channel - 1, self.feel, transpose)
 
 
 def one_blas_thread() -> None:
@@ -91,16 +112,6 @@ def models_folder() -> Path:
     import platformdirs
 
     return platformdirs.user_data_path("jamd", appauthor=False) / "models"
-
-
-class Number(click.FloatRange):
-    """A number in a range; click lets NaN through, which is in none."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail(f"{value} is not a number", param, ctx)
-        return number
 
 
 OPTIONS = (
@@ -158,15 +169,5 @@ OPTIONS = (
 )
 
 
-def playing_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options above; it receives them as one `playing`."""
-
-    def gathered(**given: Any) -> Any:
-        one_blas_thread()
-        playing = Playing(**{name.name: given.pop(name.name) for name in fields(Playing)})
-        return function(playing=playing, **given)
-
-    command = update_wrapper(gathered, function)
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+playing_options = gathered("playing", Playing, OPTIONS, before=one_blas_thread)
+"""Give a command the options above; it receives them as one `playing`."""

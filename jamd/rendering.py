@@ -18,6 +18,7 @@ from jamd.midiwrite import Track, messages_of
 from jamd.note import STEPS_PER_BEAT, frames_of
 from jamd.output import Output
 from jamd.snapshot import Span
+from jamd.sync import Internal
 from jamd.transport import DEFAULT_TEMPO, Metre, Transport
 from jamd.turns import Form
 from jamd.voice import Voice
@@ -26,7 +27,7 @@ from jamd.worker import InlineWorker
 Events = list[tuple[float, mido.Message]]
 
 # A fault ends the rendering with its one line; the engine's own word on it would be a second.
-logging.getLogger("jamd.engine").addHandler(logging.NullHandler())
+logging.getLogger("jamd.partner").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class _Taken:
     def record(self, part: str, beats: float, message: mido.Message) -> None:
         self.parts[part].append((beats, message))
 
+    def tempo(self, beats: float, tempo: float) -> None: ...
+
     def send(self, message: mido.Message) -> None: ...
 
 
@@ -73,8 +76,9 @@ def render(
     transport = Transport(DEFAULT_TEMPO, metre, downbeat_step=round(change_beats * STEPS_PER_BEAT))
     first_bar = transport.bar_of(steps[0])
     call_bars = transport.bar_of(steps[-1]) + 1 - first_bar
-    form = Form(call_bars, answer_bars or call_bars)
-    end_step = transport.bar_line(first_bar + form.call_bars + form.answer_bars)
+    answer_bars = answer_bars or call_bars
+    form = Form(call_bars, answer_bars)
+    end_step = transport.bar_line(first_bar + call_bars + answer_bars)
 
     taken = _Taken()
     script = [
@@ -85,13 +89,12 @@ def render(
     output = Output(taken, clock)
     engine = Engine(
         clock,
-        transport,
+        Internal(transport, running=True),
         form,
         voice,
         output,
         taken,
         lambda post: InlineWorker(improvisers(), post),
-        started=True,
     )
     engine.run()
     if engine.account.faults:

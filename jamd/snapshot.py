@@ -15,6 +15,8 @@ class Turn(StrEnum):
     WAIT = "wait"
     CALL = "call"
     ANSWER = "answer"
+    DUET = "duet"
+    SOLO = "solo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,7 @@ class Snapshot:
     """The step of the first frame of `player` and `own`, which are of one length, oldest first."""
     player: tuple[Frame, ...] = ()
     own: tuple[Frame, ...] = ()
+    source: str = ""
+    """Where the tempo comes from."""
+    knobs: tuple[tuple[str, float | int | str], ...] = ()
+    """How the knobs stand."""

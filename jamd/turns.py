@@ -1,21 +1,42 @@
-"""Whose turn it is: call and response on the bar lines, as a policy apart from the engine."""
+"""Whose turn it is, as a policy apart from the engine: call and response, both at once, or jamd alone."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 
+from jamd.note import STEPS_PER_BEAT
 from jamd.snapshot import Turn
-from jamd.transport import Transport
+from jamd.transport import LONGEST_BAR_STEPS, Transport
+
+SOLO_SILENCE_BEATS = 2.0
+"""In a solo, jamd carries on after this much silence, unless another is wished."""
+DUET_SILENCE_BEATS = 8.0
+"""In a duet, jamd rests when the player has rested for so long."""
+
+
+class Mode(StrEnum):
+    """How jamd and the player take turns."""
+
+    ANSWER = "answer"  # call and response
+    DUET = "duet"  # both at once
+    SOLO = "solo"  # jamd carries on when the player stops, and yields when they play
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How long a call and its answer are, in bars, and whether playing stops an answer."""
+    """When a call is over and how long its answer is, in bars, and whether playing stops an answer.
 
-    call_bars: int = 2
-    answer_bars: int = 2
+    A call ends after its bars (None: never for that), or on the beat after `silence_beats` of rest (None:
+    never for that), or on the beat after the player gives the floor. `answer_bars` None: as long as the call.
+    """
+
+    call_bars: int | None = 2
+    answer_bars: int | None = 2
     interrupt: bool = True
+    silence_beats: float | None = None
+    mode: Mode = Mode.ANSWER
 
 
 class Change(Enum):
@@ -25,55 +46,129 @@ class Change(Enum):
     ANSWER_INTERRUPTED = auto()  # and a call begins
     ANSWER_BEGINS = auto()
     ANSWER_ENDS = auto()
+    PLAYING_BEGINS = auto()  # jamd's, without an end: a duet or a solo
+    PLAYING_ENDS = auto()
 
 
 class Turns:
-    """The player's call lasts its bars, the answer follows on the bar line, then whoever plays calls again.
+    """Tells what is to change, from what the player does and the steps that pass.
 
-    A call begins in the bar in which the player plays. `start_step` and `end_step` bound the present turn.
+    A call begins in the bar in which the player plays. `start_step` and `end_step` bound the present turn;
+    an end of None is not known yet.
     """
 
     def __init__(self, form: Form) -> None:
         self.form = form
         self.turn = Turn.WAIT
-        self.start_step = self.end_step = 0
+        self.start_step = 0
+        self.end_step: int | None = 0
+        self.heard = False
+        """Whether the player has played since jamd answered."""
+        self._given = 0  # the floor is jamd's on the next multiple of so many steps in the bar
+        self._silent_steps = 0
+
+    @property
+    def rolling(self) -> bool:
+        """Whether jamd plays without a known end."""
+        return self.turn in (Turn.DUET, Turn.SOLO)
 
     def played(self, position_steps: float, step: int, transport: Transport) -> Change | None:
         """The player struck a note at this position, heard as this step."""
-        if self.turn is Turn.CALL:
+        self.heard, self._silent_steps = True, 0
+        if self.turn in (Turn.CALL, Turn.DUET):
             return None
         change = Change.CALL_BEGINS
-        if self.turn is Turn.ANSWER and step < self.end_step:
+        if self.turn is Turn.SOLO:
+            change = Change.ANSWER_INTERRUPTED
+        elif self.turn is Turn.ANSWER and (self.end_step is None or step < self.end_step):
             # A last note just before the bar line belongs to the call that is over.
             if not self.form.interrupt or position_steps < self.start_step:
                 return None
             change = Change.ANSWER_INTERRUPTED
-        self.turn = Turn.CALL
         bar = transport.bar_of(step)
-        self.start_step, self.end_step = (
-            transport.bar_line(bar),
-            transport.bar_line(bar + self.form.call_bars),
-        )
+        self._begin(Turn.CALL, transport.bar_line(bar), None)
+        if self.form.mode is Mode.ANSWER and self.form.call_bars is not None:
+            self.end_step = transport.bar_line(bar + self.form.call_bars)
         return change
 
-    def closed(self, step: int, transport: Transport) -> Change | None:
-        """This step is over and the next one is about to begin."""
-        if self.turn is Turn.WAIT or step + 1 != self.end_step:
-            return None
-        if self.turn is Turn.ANSWER:
-            self.turn = Turn.WAIT
-            return Change.ANSWER_ENDS
-        self.turn = Turn.ANSWER
-        self.start_step = self.end_step
-        bar = transport.bar_of(self.start_step)
-        self.end_step = transport.bar_line(bar + self.form.answer_bars)
+    def give(self, on_bar: bool = False) -> None:
+        """The player gives jamd the floor, from the next beat or the next bar line on."""
+        if self.turn in (Turn.WAIT, Turn.CALL):
+            self._given = LONGEST_BAR_STEPS if on_bar else STEPS_PER_BEAT
+
+    def answer(self, start_step: int, steps: int) -> Change:
+        """jamd has the floor from this step on, for so long."""
+        self._begin(Turn.ANSWER, start_step, start_step + steps)
         return Change.ANSWER_BEGINS
+
+    def closed(self, step: int, transport: Transport, silent: bool = True) -> Change | None:
+        """This step, in which the player was `silent` or not, is over and the next is about to begin."""
+        self._silent_steps = self._silent_steps + 1 if silent else 0
+        following = step + 1
+        step_in_bar = transport.step_in_bar(following)
+        on_beat = step_in_bar % STEPS_PER_BEAT == 0
+        given = self._given > 0 and step_in_bar % self._given == 0
+        match self.turn, self.form.mode:
+            case Turn.ANSWER, _ if following == self.end_step:
+                self._begin(Turn.WAIT, following, None)
+                return Change.ANSWER_ENDS
+            case Turn.DUET, _ if self._silent_for(DUET_SILENCE_BEATS):
+                self._begin(Turn.WAIT, following, None)
+                return Change.PLAYING_ENDS
+            case Turn.WAIT | Turn.CALL, Mode.DUET if self.heard and not self._silent_for(DUET_SILENCE_BEATS):
+                self._begin(Turn.DUET, following, None)
+                return Change.PLAYING_BEGINS
+            case Turn.WAIT | Turn.CALL, Mode.SOLO if given or (on_beat and self._solo_due()):
+                self._begin(Turn.SOLO, following, None)
+                return Change.PLAYING_BEGINS
+            case Turn.WAIT | Turn.CALL, Mode.ANSWER if given or self._over(following, on_beat):
+                self._begin(Turn.ANSWER, following, self._answer_end(following, transport))
+                return Change.ANSWER_BEGINS
+        return None
+
+    def extend(self, step: int, transport: Transport) -> None:
+        """A call is not over before this step; what was over by then goes on to the next bar line."""
+        if self.turn is Turn.CALL and self.end_step is not None and self.end_step <= step:
+            self.end_step = transport.bar_line(transport.bar_of(step) + 1)
 
     def rest(self) -> None:
         """Nobody's turn: neither call nor answer goes on."""
-        self.turn = Turn.WAIT
+        self._begin(Turn.WAIT, self.start_step, None)
+        self.heard = False
 
     def drop(self) -> None:
-        """Give the answer up: the floor is free. A call goes on."""
+        """Give the answer up: the floor is free. A call goes on, and so does what has no end."""
         if self.turn is Turn.ANSWER:
-            self.turn = Turn.WAIT
+            self._begin(Turn.WAIT, self.start_step, None)
+
+    def _begin(self, turn: Turn, start_step: int, end_step: int | None) -> None:
+        self.turn, self.start_step, self.end_step = turn, start_step, end_step
+        self._given = 0
+        if turn in (Turn.ANSWER, Turn.SOLO):
+            self.heard = False
+
+    def _over(self, following: int, on_beat: bool) -> bool:
+        """Whether the call ends with the step before this one."""
+        if self.turn is not Turn.CALL:
+            return False
+        silence_beats = self.form.silence_beats
+        rested = silence_beats is not None and self._silent_for(silence_beats)
+        return following == self.end_step or (on_beat and rested)
+
+    def _solo_due(self) -> bool:
+        silence_beats = self.form.silence_beats
+        return self.heard and self._silent_for(SOLO_SILENCE_BEATS if silence_beats is None else silence_beats)
+
+    def _silent_for(self, beats: float) -> bool:
+        return self._silent_steps >= beats * STEPS_PER_BEAT
+
+    def _answer_end(self, start: int, transport: Transport) -> int:
+        """On a bar line, the nearest to so many bars; or as long as the call was without its last rest."""
+        if self.form.answer_bars is None and self.turn is Turn.CALL:
+            played = start - self.start_step
+            if start != self.end_step:
+                played -= min(self._silent_steps, played - 1)
+            return start + STEPS_PER_BEAT * max(1, math.ceil(played / STEPS_PER_BEAT))
+        bars = self.form.answer_bars or self.form.call_bars or 1
+        nearest = transport.bar_of(start + transport.metre.steps_per_bar // 2)
+        return transport.bar_line(nearest + bars)

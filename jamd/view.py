@@ -33,6 +33,8 @@ WORDS = {
     Turn.WAIT: (" play, and jamd will answer ", Style(reverse=True)),
     Turn.CALL: (" you play ", Style(color="#ffffff", bgcolor=PLAYER_COLOUR, bold=True)),
     Turn.ANSWER: (" jamd answers ", Style(color="#000000", bgcolor=OWN_COLOUR, bold=True)),
+    Turn.DUET: (" you both play ", Style(color="#000000", bgcolor=OWN_COLOUR, bold=True)),
+    Turn.SOLO: (" jamd plays on ", Style(color="#000000", bgcolor=OWN_COLOUR, bold=True)),
 }
 LETTERS = str.maketrans("▀▄█│╎·▼●○…", "'.:||.v*-~")
 """For terminals whose encoding has no blocks."""
@@ -73,7 +75,7 @@ class View:
             self._console.clear()  # what a narrower terminal has wrapped cannot be erased by lines
         snapshot = self._snapshot()
         width, height = self._size
-        self._lowest = follow(self._lowest, 2 * roll_rows(height), sounding(snapshot))
+        self._lowest = follow(self._lowest, 2 * (roll_rows(height) - 1), sounding(snapshot))
         picture = render(snapshot, width, height, self._title, self._lowest)
         if self._console.options.ascii_only:
             return Segments(Segment(s.text.translate(LETTERS), s.style) for s in picture.segments)
@@ -88,10 +90,11 @@ def render(
     `lowest` is the pitch at the bottom of the roll; left out, the roll is laid around what sounds.
     Made of segments and not of text with spans: it is drawn beside the engine and must cost it nothing.
     """
-    rows = roll_rows(height)
+    rows = roll_rows(height) - (1 if snapshot.knobs and roll_rows(height) else 0)
     if lowest is None:
         lowest = follow(None, 2 * rows, sounding(snapshot))
-    lines = [_status(snapshot), *_roll(snapshot, width, rows, lowest), [Segment(title, QUIET)]]
+    bottom = [_knobs(snapshot)] if snapshot.knobs else []
+    lines = [_status(snapshot), *_roll(snapshot, width, rows, lowest), *bottom, [Segment(title, QUIET)]]
     segments: list[Segment] = []
     for line in lines[: max(1, height - 1)]:
         if segments:
@@ -146,8 +149,18 @@ def _status(snapshot: Snapshot) -> Line:
             Segment("●", STRONG),
             Segment("○" * (snapshot.metre.beats - beat - 1), QUIET),
         ]
+    source = f", {snapshot.source}" if snapshot.source else ""
     turns = f"{snapshot.turns} turn{'' if snapshot.turns == 1 else 's'}"
-    return [*line, Segment(f"  {snapshot.metre}  {round(snapshot.tempo, 1):g} BPM  {turns}", PLAIN)]
+    return [*line, Segment(f"  {snapshot.metre}  {round(snapshot.tempo, 1):g} BPM{source}  {turns}", PLAIN)]
+
+
+def _knobs(snapshot: Snapshot) -> Line:
+    """How the knobs stand."""
+    line: Line = []
+    for name, value in snapshot.knobs:
+        shown = value if isinstance(value, str) else f"{round(value, 2):g}"
+        line += [Segment(f"{name} ", QUIET), Segment(f"{shown}  ", PLAIN)]
+    return line
 
 
 def _columns(snapshot: Snapshot, width: int) -> list[float | None]:

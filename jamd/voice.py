@@ -13,15 +13,21 @@ Placed = list[tuple[float, mido.Message]]
 class Voice:
     """Turns one answer's frames, in order, into messages. Every note that it begins, it ends.
 
-    `feel` scales the offsets: 0 is exactly on the grid, 1 as the model means them.
+    `feel` scales the offsets: 0 is exactly on the grid, 1 as the model means them. All sounds `transpose`
+    semitones higher than the model means it, as far as there are keys.
     """
 
-    def __init__(self, channel: int, feel: float) -> None:
-        self.channel, self.feel = channel, feel
+    def __init__(self, channel: int, feel: float, transpose: int = 0) -> None:
+        self.channel, self.feel, self.transpose = channel, feel, transpose
         self._on: set[int] = set()
 
+    @property
+    def sounding(self) -> frozenset[int]:
+        """The pitches that were begun and not ended."""
+        return frozenset(self._on)
+
     def play(self, step: int, frame: Frame, earliest_step: float) -> Placed:
-        """The messages of one step. No onset comes before `earliest_step`: an answer never starts early."""
+        """The messages of one step. No onset comes before `earliest_step`."""
         placed: Placed = []
         starts = {
             onset.pitch: (max(earliest_step, step + onset.offset_steps * self.feel), onset.velocity)
@@ -30,7 +36,7 @@ class Voice:
         for pitch in sorted(self._on - frame.held):
             placed.append((starts[pitch][0] if pitch in starts else float(step), self._off(pitch)))
         for pitch, (position, velocity) in starts.items():
-            on = mido.Message("note_on", channel=self.channel, note=pitch, velocity=velocity)
+            on = mido.Message("note_on", channel=self.channel, note=self._key(pitch), velocity=velocity)
             placed.append((position, on))
         self._on = (self._on & frame.held) | set(starts)
         return placed
@@ -42,4 +48,13 @@ class Voice:
         return placed
 
     def _off(self, pitch: int) -> mido.Message:
-        return mido.Message("note_off", channel=self.channel, note=pitch)
+        return mido.Message("note_off", channel=self.channel, note=self._key(pitch))
+
+    def _key(self, pitch: int) -> int:
+        """Where a pitch is played: beyond the last keys, in the octave before."""
+        key = pitch + self.transpose
+        while key > 127:
+            key -= 12
+        while key < 0:
+            key += 12
+        return key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -12,9 +12,13 @@ from jamd.improviser import Due, Improviser, no_hurry
 from jamd.models.features import Place
 from jamd.note import Frame
 from jamd.priority import keep_to
+from jamd.settings import Settings
 
 Post = Callable[[Event], None]
 Job = Callable[[], None]
+Frames = Sequence[Frame]
+Heard = tuple[Frame, Frame, Place]
+"""A step as it was: the player's frame, jamd's own, and where it lay."""
 
 
 class Worker(Protocol):
@@ -22,9 +26,18 @@ class Worker(Protocol):
 
     def hear(self, player: Frame, own: Frame, place: Place) -> None: ...
 
-    def answer(self, number: int, first_step: int, places: Sequence[Place], due: Due) -> None:
+    def answer(
+        self, number: int, first_step: int, places: Sequence[Place], due: Due, about: Frames | None = None
+    ) -> None:
         """Write an answer; each frame comes back as Predicted, a fault as Failed. `due` tells how much time
-        there is."""
+        there is; `about` is what to answer instead of the call."""
+
+    def plan(self, number: int, first_step: int, own: Frames, places: Sequence[Place], duet: bool) -> None:
+        """Write on after `own`, the first frames on `places`, which is jamd's part whatever comes; each
+        frame comes back as Predicted."""
+
+    def turn(self, settings: Settings) -> None:
+        """Play like this from now on."""
 
     def cancel(self) -> None:
         """Write no more of the answer being written."""
@@ -41,11 +54,25 @@ class InlineWorker:
         self._wanted = 0  # the number of the answer to be written; 0 when none is
 
     def hear(self, player: Frame, own: Frame, place: Place) -> None:
-        self._hear(player, own, place)
+        self._do(lambda: self._hear(player, own, place))
 
-    def answer(self, number: int, first_step: int, places: Sequence[Place], due: Due = no_hurry) -> None:
+    def answer(
+        self,
+        number: int,
+        first_step: int,
+        places: Sequence[Place],
+        due: Due = no_hurry,
+        about: Frames | None = None,
+    ) -> None:
         self._wanted = number
-        self._answer(number, first_step, places, no_hurry)
+        self._do(lambda: self._answer(number, first_step, places, self._hurry(due), about))
+
+    def plan(self, number: int, first_step: int, own: Frames, places: Sequence[Place], duet: bool) -> None:
+        self._wanted = number
+        self._do(lambda: self._plan(number, first_step, own, places, duet))
+
+    def turn(self, settings: Settings) -> None:
+        self._do(lambda: self._improviser.turn(settings))
 
     def cancel(self) -> None:
         self._wanted = 0
@@ -53,15 +80,34 @@ class InlineWorker:
     def close(self) -> None:
         self.cancel()
 
+    def _do(self, job: Job) -> None:
+        job()
+
+    def _hurry(self, due: Due) -> Due:
+        return no_hurry
+
     def _hear(self, player: Frame, own: Frame, place: Place) -> None:
         try:
             self._improviser.hear(player, own, place)
         except Exception as error:
             self._post(Failed(0, _reason(error)))
 
-    def _answer(self, number: int, first_step: int, places: Sequence[Place], due: Due) -> None:
+    def _answer(
+        self, number: int, first_step: int, places: Sequence[Place], due: Due, about: Frames | None
+    ) -> None:
+        if about is None:  # an improviser need not know how to vary
+            self._stream(number, first_step, lambda: self._improviser.answer(places, due))
+        else:
+            self._stream(number, first_step, lambda: self._improviser.answer(places, due, about))
+
+    def _plan(self, number: int, first_step: int, own: Frames, places: Sequence[Place], duet: bool) -> None:
+        self._stream(number, first_step + len(own), lambda: self._improviser.plan(own, places, duet))
+
+    def _stream(self, number: int, first_step: int, write: Callable[[], Iterator[Frame]]) -> None:
+        if self._wanted != number:
+            return
         try:
-            for step, frame in enumerate(self._improviser.answer(places, due), first_step):
+            for step, frame in enumerate(write(), first_step):
                 if self._wanted != number:
                     return
                 self._post(Predicted(number, step, frame))
@@ -86,12 +132,11 @@ class ThreadWorker(InlineWorker):
         self._thread.start()
         return self
 
-    def hear(self, player: Frame, own: Frame, place: Place) -> None:
-        self._jobs.put(lambda: self._hear(player, own, place))
+    def _do(self, job: Job) -> None:
+        self._jobs.put(job)
 
-    def answer(self, number: int, first_step: int, places: Sequence[Place], due: Due = no_hurry) -> None:
-        self._wanted = number
-        self._jobs.put(lambda: self._answer(number, first_step, places, due))
+    def _hurry(self, due: Due) -> Due:
+        return due
 
     def close(self) -> None:
         super().close()

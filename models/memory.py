@@ -39,8 +39,13 @@ class Remembering:
     alone, 1 as fitted, 2 the memory alone wherever it has a say."""
 
     def __init__(self, mind: Mind, weights: MemoryWeights, echo: float = 1.0) -> None:
-        self.mind, self.echo = mind, echo
+        self.mind, self.echo, self._weights = mind, echo, weights
         self.table = Table(weights, echo)
+
+    def turn_echo(self, echo: float) -> None:
+        """Another echo, from the next frame on."""
+        if echo != self.echo:
+            self.echo, self.table = echo, Table(self._weights, echo)
 
     def start(self) -> RememberingThought:
         return RememberingThought(self, self.mind.start(), [Course()], Pages(1), None)

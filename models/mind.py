@@ -89,6 +89,17 @@ def open_mind(bundle: Bundle, device: str = "auto", echo: float = 1.0) -> Mind:
         raise BundleError(f"{bundle.path} does not hold the weights its header promises ({error})") from error
 
 
+def set_echo(mind: Mind, echo: float) -> None:
+    """Scale the session memory of a mind that has one, while it plays."""
+    from jamd.models.memory import Remembering
+
+    inner: object | None = mind
+    while inner is not None:
+        if isinstance(inner, Remembering):
+            inner.turn_echo(echo)
+        inner = getattr(inner, "mind", None)
+
+
 def _network(bundle: Bundle, device: str) -> Mind:
     arch, weights, settings = bundle.header["arch"], bundle.weights, bundle.settings
     if arch == "markov":

@@ -7,7 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from realparts import Jamd, Player, Synth, jack_server
+
+settings.register_profile("jamd", deadline=None)  # how fast a busy machine is decides no test
+settings.load_profile("jamd")
 
 
 @pytest.fixture(scope="session")

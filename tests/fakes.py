@@ -9,11 +9,12 @@ import mido
 
 from jamd.clock import ManualClock
 from jamd.clockin import ClockIn
-from jamd.engine import Engine
+from jamd.engine import Engine, Rig
 from jamd.events import Clocked, Received
 from jamd.models.features import Place
 from jamd.note import REST, Frame, Onset
 from jamd.output import Output
+from jamd.sync import Internal, Sync
 from jamd.transport import Metre, Transport
 from jamd.turns import Form
 from jamd.voice import Voice
@@ -78,9 +79,13 @@ class Notebook:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, float, mido.Message]] = []
+        self.tempos: list[tuple[float, float]] = []
 
     def record(self, part: str, beats: float, message: mido.Message) -> None:
         self.events.append((part, beats, message))
+
+    def tempo(self, beats: float, tempo: float) -> None:
+        self.tempos.append((beats, tempo))
 
 
 def note(start_seconds: float, pitch: int, end_seconds: float, velocity: int = 80) -> list[Received]:
@@ -119,6 +124,8 @@ def jam(
     port: RecordingPort | None = None,
     make_worker: Callable[[Post], Worker] | None = None,
     clocked: bool = False,
+    sync: Sync | None = None,
+    rig: Rig | None = None,
 ) -> Jam:
     """Play a script to the engine until `end_seconds`; at 120 BPM a bar of 4/4 lasts two seconds. When
     `clocked`, the grid is that of the clock in the script."""
@@ -131,13 +138,13 @@ def jam(
     transport = Transport(tempo, Metre.parse(metre))
     engine = Engine(
         clock,
-        transport,
+        sync or (ClockIn(transport) if clocked else Internal(transport)),
         form or Form(1, 1),
         Voice(0, feel),
         output,
         notebook,
         make_worker or (lambda post: InlineWorker(mind, post)),  # type: ignore[arg-type]
-        clock_in=ClockIn(transport) if clocked else None,
+        rig,
     )
     port.engine = engine
     engine.run()

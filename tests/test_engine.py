@@ -144,7 +144,7 @@ class Mute:
 
     def hear(self, *_: object) -> None: ...
 
-    def answer(self, number: int, first_step: int, places: object, due: object) -> None:
+    def answer(self, number: int, first_step: int, places: object, due: object, about: object) -> None:
         self.post(Predicted(number, first_step, Frame((Onset(60, 80),))))
 
     def cancel(self) -> None: ...

@@ -13,12 +13,13 @@ import pytest
 
 from jamd.clock import Inbox, SystemClock
 from jamd.events import Failed, Predicted, Stop
-from jamd.improviser import Improviser, Wishes
+from jamd.improviser import Improviser
 from jamd.models.features import Place
 from jamd.models.sampling import Knobs
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH, OFFSET_BINS, TOKENS, VELOCITY_BINS
 from jamd.note import REST, Frame, Onset
 from jamd.scales import scale_of
+from jamd.settings import Wishes
 from jamd.worker import InlineWorker, ThreadWorker
 
 BAR = [Place(step, 16) for step in range(16)]

@@ -15,14 +15,21 @@ from jamd.live import say_summary
 @pytest.mark.parametrize(
     ("args", "status", "said"),
     [
-        (["--tempo", "0"], 2, "tempo 0 is out of range; give 20 to 400"),
-        (["--tempo", "500"], 2, "tempo 500 is out of range"),
-        (["--tempo", "nan"], 2, "tempo nan is out of range"),
-        (["--tempo", "fast"], 2, "'fast' is not a valid float"),
+        (["--tempo", "0"], 2, "0.0 is not in the range 20<=x<=400, nor is it tap or auto"),
+        (["--tempo", "500"], 2, "500.0 is not in the range"),
+        (["--tempo", "nan"], 2, "nan is not a number, nor is it tap or auto"),
+        (["--tempo", "fast"], 2, "'fast' is not a valid float range, nor is it tap or auto"),
         (["--metre", "4"], 2, "metre '4' is not one jamd can count; write it like 4/4"),
         (["--metre", "4/3"], 2, "metre '4/3'"),
         (["--metre", "0/4"], 2, "metre '0/4'"),
-        (["--bars", "0"], 2, "0 is not in the range"),
+        (["--bars", "0"], 2, "0 is not in the range 1<=x<=64, nor is it open"),
+        (["--tempo", "tap", "--sync", "midi"], 2, "--tempo tap is for --sync internal"),
+        (["--count-in", "1", "--sync", "midi"], 2, "--count-in is for --sync internal"),
+        (["--click", "high"], 2, "click 'high' is no note and channel; write it like 37 or 37:10"),
+        (["--split", "H3"], 2, "'H3' is no key; write it like C4, F#3 or 60"),
+        (["--call-below"], 2, "--call-below is for --split; give both"),
+        (["--thru-channel", "2"], 2, "are for --thru rest or --thru all"),
+        (["--lookahead", "1", "--commit", "2"], 2, "--lookahead 1 is not beyond --commit 2"),
         (["--backend", "pipes"], 2, "'pipes' is not one of 'auto', 'alsa', 'jack'"),
         (["--feel", "2"], 2, "2.0 is not in the range"),
         (["--record", "x.mid", "--no-record"], 2, "contradict"),
@@ -40,7 +47,8 @@ def test_what_cannot_be_played_is_said_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], status: int, said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    for kind in ("DATA", "CONFIG"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind.lower()))
     (tmp_path / "broken.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
     result = CliRunner().invoke(main, ["listen", *args])
     assert result.exit_code == status

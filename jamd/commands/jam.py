@@ -50,6 +50,7 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     from jamd.player import Player, performance
     from jamd.plot import draw
     from jamd.sound import to_wav
+    from jamd.sync import Internal
     from jamd.transport import Transport
     from jamd.turns import Form
 
@@ -66,7 +67,11 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
         if out_name is not None:
             port = stack.enter_context(open_backend("auto")).open_output(out_name)
         session = Session(
-            Transport(tempo, metre), Form(CALL_BARS, CALL_BARS), playing.voice(), improvisers, output
+            Internal(Transport(tempo, metre)),
+            Form(CALL_BARS, CALL_BARS),
+            playing.voice(),
+            improvisers,
+            output,
         )
         engine, sent = stack.enter_context(live_engine(session, port))
         stack.enter_context(stopped_by_signals(engine))

@@ -1,0 +1,34 @@
+"""What is kept of a session: a count of what happened, and what was played."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import mido
+
+from jamd.snapshot import Span
+
+REMEMBERED_TURNS = 1000
+
+
+class Recorder(Protocol):
+    """Takes what was played, by part ("player" or "jamd"), and how fast, and never blocks."""
+
+    def record(self, part: str, beats: float, message: mido.Message) -> None: ...
+
+    def tempo(self, beats: float, tempo: float) -> None: ...
+
+
+@dataclass(slots=True)
+class Account:
+    """What happened in a session."""
+
+    turns: int = 0
+    notes_heard: int = 0
+    late_frames: int = 0
+    faults: int = 0
+    last_fault: str = ""
+    spans: deque[Span] = field(default_factory=lambda: deque(maxlen=REMEMBERED_TURNS))
+    """Whose turn it was, the latest last; an answer that was interrupted ends there."""

@@ -1,0 +1,133 @@
+"""The player's hands: what a control turns, how all knobs stand, and the lights that show it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import mido
+
+from jamd.controls import KNOBS, Bindings, Turned, Value
+from jamd.output import Output
+from jamd.partner import Partner
+from jamd.settings import Settings, turned
+from jamd.sync import Sync
+from jamd.turns import Mode
+
+SETTINGS = ("temperature", "density", "register", "echo")
+
+log = logging.getLogger(__name__)
+
+
+class Rack(Protocol):
+    """The models to choose from."""
+
+    @property
+    def name(self) -> str:
+        """The model that plays, or will when it is loaded."""
+
+    def ask(self, by: int, partner: Partner) -> None:
+        """Load the model so many places further on; it comes back as Loaded."""
+
+
+class Desk:
+    """Turns the knobs of a session. For the engine's thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        bindings: Bindings | None = None,
+        lights: Callable[[mido.Message], object] | None = None,
+        save: Callable[[float], object] | None = None,
+    ) -> None:
+        """`lights` sends to the controller; `save` keeps what was played from a beat on, in its
+        own time."""
+        self.settings, self.save = settings, save
+        self.rack: Rack | None = None
+        self._bindings, self._lights = bindings or Bindings(), lights
+        self.values: dict[str, Value] = {}
+        """How the knobs stand, for the player to see."""
+
+    def begin(self, partner: Partner, sync: Sync) -> None:
+        """Take down how all stands, and light it."""
+        settings, form = self.settings, partner.turns.form
+        self.values = {
+            "temperature": settings.knobs.temperature,
+            "echo": settings.echo,
+            "density": settings.knobs.density,
+            "register": settings.wishes.register or 0.0,
+            "feel": partner.part.voice.feel,
+            "mode": form.mode.value,
+            "bars": form.call_bars or 0,
+        }
+        for name, value in self.values.items():
+            self._light(name, value)
+        self._light("tempo", sync.transport.tempo)
+
+    def choose_from(self, rack: Rack) -> None:
+        """From now on there are these models to choose from."""
+        self.rack = rack
+        self.values["model"] = rack.name
+
+    def is_bound(self, message: mido.Message) -> bool:
+        """Whether this is a control's and no music."""
+        return self._bindings.is_bound(message)
+
+    def match(self, message: mido.Message) -> Turned | None:
+        """What a message that is bound turns, if anything."""
+        return self._bindings.match(message)
+
+    def turn(self, order: Turned, partner: Partner, sync: Sync, output: Output, seconds: float) -> None:
+        """Do what the player's hand asks for."""
+        knob, value = KNOBS[order.knob], order.value
+        if knob.kind == "action":
+            self._act(knob.name, partner, sync, output, seconds)
+            return
+        if value is None:
+            value = knob.after(self.values[knob.name])
+        form = partner.turns.form
+        match knob.name:
+            case "mode":
+                partner.change_form(replace(form, mode=Mode(str(value))))
+            case "bars":
+                partner.change_form(replace(form, call_bars=int(value), answer_bars=int(value)))
+            case "feel":
+                partner.part.voice.feel = float(value)
+            case "tempo":
+                sync.set_tempo(float(value), seconds)
+                value = sync.transport.tempo  # a master's is the master's
+            case name:
+                self.settings = turned(self.settings, name, float(value))
+                partner.turn(self.settings)
+        if knob.name != "tempo":  # which has a place of its own in the view
+            self.values[knob.name] = value
+        self._light(knob.name, value)
+
+    def _act(self, name: str, partner: Partner, sync: Sync, output: Output, seconds: float) -> None:
+        lit: Value | None = None
+        match name:
+            case "turn":
+                partner.turns.give()
+            case "tap":
+                sync.tap(seconds)
+            case "panic":
+                partner.rest()
+                output.panic()
+            case "loop":
+                partner.loop()
+                lit = 1.0 if partner.looping else None
+            case "vary":
+                partner.vary()
+            case "save" if self.save is not None:
+                self.save(partner.take_beats)
+            case "next-model" | "previous-model" if self.rack is not None:
+                self.rack.ask(1 if name == "next-model" else -1, partner)
+                self.values["model"] = self.rack.name
+        self._light(name, lit)
+
+    def _light(self, name: str, value: Value | None) -> None:
+        if self._lights is not None:
+            for message in self._bindings.lights(name, value):
+                self._lights(message)

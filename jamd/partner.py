@@ -1,0 +1,312 @@
+"""jamd as a partner: whose turn it is, what it asks of its mind, and what it does when that fails."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from jamd.account import Account
+from jamd.clock import Clock, Inbox
+from jamd.errors import JamdError
+from jamd.events import Failed, Predicted
+from jamd.models.features import Place
+from jamd.note import STEPS_PER_BEAT, Frame
+from jamd.part import Part
+from jamd.settings import Settings
+from jamd.snapshot import Span, Turn
+from jamd.transport import Transport
+from jamd.turns import Change, Form, Turns
+from jamd.worker import Heard, Post, Worker
+
+PATIENCE_SECONDS = 0.1
+"""How long a frame may be overdue before the answer is given up."""
+MOST_LATE_STEPS = 32
+"""The same where there is no answer to give up: steps that jamd plays without a new frame."""
+FAULTS_IN_A_ROW = 3
+"""A mind that fails this often without one whole answer in between ends the session."""
+QUIET_STEPS = 32
+"""After this much silence of both, the mind is spared more of it: it never learned from long rests."""
+REMEMBERED_STEPS = 512
+"""What another mind that takes over is told of the session."""
+
+MakeWorker = Callable[[Post], Worker]
+
+log = logging.getLogger(__name__)
+
+
+class Partner:
+    """Takes turns with the player. `make_worker` is called again after a fault: a mind that failed is not
+    trusted with its memory."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        transport: Transport,
+        form: Form,
+        part: Part,
+        make_worker: MakeWorker,
+        inbox: Inbox,
+    ) -> None:
+        self.transport = transport
+        """Where the grid lies; the engine keeps it up to date."""
+        self.step = 0
+        """The step that is open."""
+        self.account = Account()
+        self.turns, self.part = Turns(form), part
+        self.settings: Settings | None = None
+        """What the player has turned; None is as the mind was opened."""
+        self._clock, self._inbox, self._make_worker = clock, inbox, make_worker
+        self._worker = make_worker(inbox.put)
+        self._next_worker: Worker | None = None  # takes over when jamd does not play
+        self._heard: deque[Heard] = deque(maxlen=REMEMBERED_STEPS)
+        self._heard_steps = 0
+        self._quiet_steps = self._late_steps = self._faults_in_a_row = 0
+        self._again: str | None = None  # "loop" or "vary": what the next answer is
+
+    # The player's time
+
+    def played(self, position_steps: float, step: int) -> None:
+        """The player struck a note at this position, heard as this step."""
+        if not (self.turns.turn is Turn.ANSWER and self.looping):
+            self._change(self.turns.played(position_steps, step, self.transport))
+
+    def close(self, player: Frame) -> Frame:
+        """The open step is over, in which the player did this; returns what jamd did."""
+        step, own = self.step, self.part.close(self.step)
+        self.step += 1
+        self._quiet_steps = 0 if player.sounding or own.sounding else self._quiet_steps + 1
+        if self._quiet_steps < QUIET_STEPS or self.turns.turn is not Turn.WAIT:
+            heard = (player, own, self._place(step))
+            self._heard.append(heard)
+            self._heard_steps += 1
+            for worker in self._workers:
+                worker.hear(*heard)
+        self._swap()
+        self._change(self.turns.closed(step, self.transport, silent=not player.sounding))
+        if self.turns.rolling:
+            self._plan()
+        return own
+
+    def rest(self) -> None:
+        """Nobody has the floor: the time stands still, or begins somewhere."""
+        if self.turns.turn is not Turn.WAIT:
+            self.turns.rest()
+            self._note_span(Change.ANSWER_INTERRUPTED)
+        self.cut()
+
+    @property
+    def _workers(self) -> tuple[Worker, ...]:
+        return (self._worker,) if self._next_worker is None else (self._worker, self._next_worker)
+
+    def _place(self, step: int) -> Place:
+        return Place(self.transport.step_in_bar(step), self.transport.metre.steps_per_bar)
+
+    # Turns
+
+    def _change(self, change: Change | None) -> None:
+        match change:
+            case Change.ANSWER_BEGINS:
+                self._begin_answer()
+            case Change.ANSWER_INTERRUPTED | Change.PLAYING_ENDS:
+                self.cut()
+            case Change.ANSWER_ENDS:
+                self._end_answer()
+            case Change.PLAYING_BEGINS:
+                self.account.turns += 1
+                self.part.roll(self.step)
+            case _:
+                pass
+        if change is not None:
+            self._note_span(change)
+        if change is Change.ANSWER_ENDS and self._again is not None:
+            self._change(self.turns.answer(self.step, len(self.part.last)))
+
+    def _note_span(self, change: Change) -> None:
+        """Keep whose turn it was, for the picture."""
+        turns, spans = self.turns, self.account.spans
+        start = turns.start_step / STEPS_PER_BEAT
+        if change is Change.ANSWER_INTERRUPTED:
+            start = self.step / STEPS_PER_BEAT
+        if spans and (change is Change.ANSWER_INTERRUPTED or math.isinf(spans[-1].end_beats)):
+            spans[-1] = replace(spans[-1], end_beats=start)
+        if turns.turn is not Turn.WAIT:
+            end = math.inf if turns.end_step is None else turns.end_step / STEPS_PER_BEAT
+            spans.append(Span(start, end, turns.turn))
+
+    def _begin_answer(self) -> None:
+        self.account.turns += 1
+        turns, part = self.turns, self.part
+        again, first = self._again if part.last else None, turns.start_step
+        if again is not None:
+            turns.end_step = first + len(part.last)
+        assert turns.end_step is not None
+        if again == "loop":
+            part.repeat(first, turns.end_step)
+            return
+        self._again = None
+        part.begin(self._worker, first, turns.end_step, self.transport, self._place, vary=again == "vary")
+
+    def _end_answer(self) -> None:
+        if self.part.expected_step < self.turns.start_step:
+            self._give_up("no answer in time")
+
+    def _plan(self) -> None:
+        late = self.account.late_frames
+        duet = self.turns.turn is Turn.DUET
+        self.part.plan(self._worker, self.step, self.transport, self._place, duet, self.account)
+        self._late_steps = self._late_steps + 1 if self.account.late_frames > late else 0
+        if self._late_steps > MOST_LATE_STEPS:
+            self._give_up("no notes in time")
+
+    # What comes from the mind
+
+    def predicted(self, event: Predicted) -> None:
+        """A frame has come. The last of an answer ends it."""
+        part, end_step = self.part, self.turns.end_step
+        if not part.writes(event.answer):
+            return
+        if self._clock.now() > self.transport.seconds_at(event.step + 1):
+            self.account.late_frames += 1
+        part.take(event.answer, event.step, event.frame)
+        if self.turns.rolling:
+            self._faults_in_a_row = 0
+        elif event.step + 1 == end_step:
+            part.end(end_step)
+            self._faults_in_a_row = 0
+
+    def failed(self, event: Failed) -> None:
+        """The mind broke off."""
+        if event.answer == 0 or self.part.writes(event.answer):
+            self._give_up(event.reason)
+
+    def take_over(self, worker: Worker, make_worker: MakeWorker, heard: int) -> None:
+        """Go on with another mind, which knows the first `heard` steps of the session, from the next moment
+        on in which jamd does not play."""
+        if self._next_worker is not None:
+            self._next_worker.close()
+        self._make_worker = make_worker
+        missed = min(self._heard_steps - heard, len(self._heard))
+        for each in list(self._heard)[len(self._heard) - missed :]:
+            worker.hear(*each)
+        if self.settings is not None:
+            worker.turn(self.settings)
+        self._next_worker = worker
+
+    @property
+    def heard(self) -> tuple[list[Heard], int]:
+        """What was lately heard of the session, oldest first, and how many steps were heard in all."""
+        return list(self._heard), self._heard_steps
+
+    def _swap(self) -> None:
+        bar_begins = self.transport.step_in_bar(self.step) == 0
+        if self._next_worker is not None and (
+            self.turns.turn in (Turn.WAIT, Turn.CALL) or (self.turns.rolling and bar_begins)
+        ):
+            self._worker.close()
+            self._worker, self._next_worker = self._next_worker, None
+
+    def _give_up(self, reason: str) -> None:
+        """A mind that fails costs its turn, never the clock or a hanging note; the next gets a new one."""
+        log.warning("answer %d given up: %s", self.account.turns, reason)
+        self.account.faults += 1
+        self.account.last_fault = reason
+        self.turns.drop()
+        self.cut()
+        self._worker.close()
+        self._late_steps = 0
+        self._faults_in_a_row += 1
+        if self._faults_in_a_row == FAULTS_IN_A_ROW:
+            raise JamdError(f"the model failed {FAULTS_IN_A_ROW} times in a row; last: {reason}")
+        self._worker = self._make_worker(self._inbox.put)
+        if self.settings is not None:
+            self._worker.turn(self.settings)
+
+    # The player's hands
+
+    def turn(self, settings: Settings) -> None:
+        """Write answers like this from now on."""
+        self.settings = settings
+        for worker in self._workers:
+            worker.turn(settings)
+
+    def change_form(self, form: Form) -> None:
+        """Take turns like this from now on. Another mode ends what jamd plays."""
+        mode = self.turns.form.mode
+        self.turns.form = form
+        if form.mode is not mode and self.turns.turn in (Turn.ANSWER, Turn.DUET, Turn.SOLO):
+            heard = self.turns.heard
+            self._again = None
+            self.rest()
+            self.turns.heard = heard
+
+    @property
+    def take_beats(self) -> float:
+        """The beat in which the last call began, or what jamd last played if there was none."""
+        spans = self.account.spans
+        begun = next((span for span in reversed(spans) if span.turn is not Turn.ANSWER), None)
+        if begun is None:
+            return spans[-1].start_beats if spans else 0.0
+        return begun.start_beats
+
+    @property
+    def looping(self) -> bool:
+        return self._again == "loop"
+
+    def loop(self) -> None:
+        """Play the last answer again and again from the next bar line on, or no more."""
+        self._again = None if self.looping else "loop"
+        self._ask_again()
+
+    def vary(self) -> None:
+        """Play a variation of the last answer from the next bar line on."""
+        self._again = "vary"
+        self._ask_again()
+
+    def _ask_again(self) -> None:
+        if self._again is not None and self.part.last:
+            self.turns.give(on_bar=True)
+
+    # Time
+
+    @property
+    def due_seconds(self) -> float | None:
+        """The next instant that matters to jamd's part."""
+        due = self.part.due_seconds(self.transport)
+        if not self._awaiting:
+            return due
+        patience = self._patience_seconds()
+        return patience if due is None else min(due, patience)
+
+    def advance(self) -> None:
+        """Send what is due; lose patience."""
+        self.part.advance(self.transport)
+        if self._awaiting and self._patience_seconds() <= self._clock.now():
+            self._give_up("no answer in time")
+
+    @property
+    def _awaiting(self) -> bool:
+        turns = self.turns
+        return (
+            turns.turn is Turn.ANSWER
+            and turns.end_step is not None
+            and self.part.expected_step < turns.end_step
+        )
+
+    def _patience_seconds(self) -> float:
+        return self.transport.seconds_at(self.part.expected_step) + PATIENCE_SECONDS
+
+    def cut(self) -> None:
+        """Stop at once: nothing more of what jamd plays, and nothing of it left sounding."""
+        self.part.cut(self._worker, self.step, self.transport)
+
+    def end(self) -> None:
+        """The session is over."""
+        for worker in self._workers:
+            worker.close()
+        self.part.silence(self.step, self.transport)
+        spans = self.account.spans
+        if spans and math.isinf(spans[-1].end_beats):
+            spans[-1] = replace(spans[-1], end_beats=self.step / STEPS_PER_BEAT)

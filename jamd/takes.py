@@ -1,0 +1,80 @@
+"""Keeping a take: the last call with its answer, as a MIDI file of its own beside the session."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from pathlib import Path
+
+import mido
+
+from jamd.account import Recorder
+from jamd.errors import JamdError
+from jamd.files import write_whole
+from jamd.midiwrite import Event, Track, encode
+from jamd.transport import Metre
+
+REMEMBERED = 20_000
+"""Messages of each part."""
+
+log = logging.getLogger(__name__)
+
+
+class Takes:
+    """A recorder that passes all on to another, and remembers the last of it for a take."""
+
+    def __init__(self, recorder: Recorder, session: Path, tempo: float, metre: Metre) -> None:
+        self._recorder, self._session, self._tempo, self._metre = recorder, session, tempo, metre
+        self._parts: dict[str, deque[Event]] = {part: deque(maxlen=REMEMBERED) for part in ("player", "jamd")}
+
+    def record(self, part: str, beats: float, message: mido.Message) -> None:
+        self._parts[part].append((beats, message))
+        self._recorder.record(part, beats, message)
+
+    def tempo(self, beats: float, tempo: float) -> None:
+        self._tempo = tempo
+        self._recorder.tempo(beats, tempo)
+
+    def save(self, from_beats: float) -> None:
+        """Keep all from this beat on. It is written on a thread of its own."""
+        parts = {part: list(events) for part, events in self._parts.items()}
+        threading.Thread(
+            target=self._write, args=(parts, from_beats, self._tempo), name="jamd-take", daemon=True
+        ).start()
+
+    def _write(self, parts: dict[str, list[Event]], from_beats: float, tempo: float) -> None:
+        tracks = [Track(part, _ended(_since(from_beats, events))) for part, events in parts.items()]
+        try:
+            path = _free(self._session)
+            write_whole(path, encode(tracks, [(0.0, tempo)], [(0.0, self._metre)]))
+        except JamdError as error:
+            log.warning("the take is not kept: %s", error)
+        else:
+            log.warning("take kept in %s", path)
+
+
+def _since(from_beats: float, events: list[Event]) -> list[Event]:
+    """What came from this beat on, in order: a note-off may have been heard late."""
+    since = [(beats - from_beats, message) for beats, message in events if beats >= from_beats]
+    return sorted(since, key=lambda event: event[0])
+
+
+def _ended(events: list[Event]) -> list[Event]:
+    """With every note that still sounds ended at the last beat."""
+    sounding: dict[tuple[int, int], None] = {}
+    for _, message in events:
+        if message.type == "note_on" and message.velocity > 0:
+            sounding[message.channel, message.note] = None
+        elif message.type in ("note_on", "note_off"):
+            sounding.pop((message.channel, message.note), None)
+    end = events[-1][0] if events else 0.0
+    return events + [(end, mido.Message("note_off", channel=c, note=pitch)) for c, pitch in sounding]
+
+
+def _free(session: Path) -> Path:
+    """The name of the next take of a session."""
+    number = 1
+    while (path := session.with_name(f"{session.stem} take {number}{session.suffix}")).exists():
+        number += 1
+    return path
