@@ -220,6 +220,7 @@ class Network:
         self._clock = self._peer.clock()
         self._ahead_seconds = 0.0  # of our clock, Link's
         self._gap_seconds = math.inf
+        self._compare()
         self._untold_micros = self._peer.captureAppSessionState().timeForIsPlaying()
         self._peer.startStopSyncEnabled = True
         self._peer.enabled = True
