@@ -120,7 +120,8 @@ class BeatTracker:
         self._weights /= self._weights.sum()
 
     def keep_near(self, tempo: float, share: float) -> None:
-        """From now on it is a tempo not further than this share from that one."""
+        """From now on it is no further than this share from that tempo (or from the first or last there is)."""
+        tempo = min(max(tempo, self.tempos[0]), self.tempos[-1])
         self._weights[np.abs(np.log(self.tempos / tempo)) > np.log1p(share)] = 0.0
         self._weights /= self._weights.sum()
 

@@ -31,10 +31,10 @@ class ClockOut:
         self._start_tick = 0
         self._free_seconds: float | None = None  # the instant of the next one outside it
 
-    def due_seconds(self, transport: Transport) -> float | None:
+    def due_seconds(self, transport: Transport) -> float:
         """The instant of the next tick."""
         if self._tick is None:
-            return self._free_seconds
+            return self._free_seconds or 0.0  # at first at once
         return transport.seconds_at(self._tick / TICKS_PER_STEP) - self._early_seconds
 
     def begin(self, position_steps: float, downbeat_step: int) -> None:
@@ -57,7 +57,7 @@ class ClockOut:
         """Send the ticks that are due. After a halt of the machine all of them, for they are counted."""
         if self._tick is None and self._free_seconds is None:
             self._free_seconds = seconds
-        while (due := self.due_seconds(transport)) is not None and due <= seconds:
+        while (due := self.due_seconds(transport)) <= seconds:
             if self._tick is not None and self._tick == self._start_tick:
                 self._send(mido.Message("start"))
             self._send(mido.Message("clock"))

@@ -1,4 +1,7 @@
-"""The player's own tempo: found in the first phrase, then followed gently (`--tempo auto`)."""
+"""The player's own tempo: found in the first phrase, then followed gently (`--tempo auto`).
+
+A pulse is the beat that is felt and would be clicked: a quarter note, in 6/8 a dotted one, in 7/8 an eighth.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,12 @@ import math
 from dataclasses import replace
 
 import mido
-import numpy as np
 
-from jamd.beattrack import COMPOUND_FIGURES, FASTEST_PULSE, FIGURES, SLOWEST_PULSE, USUAL_PULSE, BeatTracker
+from jamd.beattrack import COMPOUND_FIGURES, FIGURES, USUAL_PULSE, BeatTracker
 from jamd.metronome import steps_per_click
 from jamd.note import STEPS_PER_BEAT
 from jamd.sync import Internal
-from jamd.transport import FASTEST_TEMPO, SLOWEST_TEMPO, Metre, Transport
+from jamd.transport import FASTEST_TEMPO, SLOWEST_TEMPO, Transport
 
 CHORD_SECONDS = 0.03
 """Notes struck within it are one onset."""
@@ -30,22 +32,19 @@ FORGET_SECONDS = 4.0
 PICKUP = 0.42
 """A first onset that is so far past a beat, in pulses, leads to the next one."""
 
-FOLLOWED = 0.4
+FOLLOWED = 0.5
 """What is less likely does not move the grid."""
-REACH = 0.2
-"""The share by which what is heard may differ from the tempo that is kept: never an octave."""
-CATCH_UP_PULSES = 4.0
+NEAR, REACH = 0.2, 0.5
+"""What differs by more than the first share from the tempo that is kept must be as SURE as the first phrase
+was, to be drifted to: the phrase was taken wrongly. It never differs by more than the second: an octave stays
+what it is."""
+CATCH_UP_PULSES = 6.0
 MOST_HURRY = 0.04
 """The grid comes to where the player is in so many pulses, hurrying or waiting by no more than this share."""
 MOST_CHANGE = 0.03
 """The share by which the tempo that is kept changes in a pulse."""
 REST_PULSES = 4
 """In a longer rest the player goes by our beat, not by one of their own."""
-
-
-def steps_per_pulse(metre: Metre) -> int:
-    """The steps between the beats that a player feels: the ones that would be clicked."""
-    return steps_per_click(metre)
 
 
 class Follow(Internal):
@@ -60,7 +59,7 @@ class Follow(Internal):
     def __init__(self, transport: Transport) -> None:
         """The metre is the transport's; its tempo is nobody's."""
         super().__init__(transport)
-        self._pulse_steps = steps_per_pulse(transport.metre)
+        self._pulse_steps = steps_per_click(transport.metre)
         self._tracker = self._new_tracker()
         self._onsets: list[float] = []  # of the first phrase
         self._last_seconds: float | None = None  # the last onset
@@ -101,17 +100,16 @@ class Follow(Internal):
     def set_tempo(self, tempo: float, seconds: float) -> None:
         """The player says it: it is this tempo, as nearly as they play it."""
         self._now = max(self._now, seconds)
-        pulse = min(max(tempo * STEPS_PER_BEAT / self._pulse_steps, SLOWEST_PULSE), FASTEST_PULSE)
         if self.running:
             self._tracker = self._new_tracker()
             self._last_seconds = self._settles_seconds = None
             self._kept_tempo = min(max(tempo, SLOWEST_TEMPO), FASTEST_TEMPO)
             self._move(self._kept_tempo)
-        self._tracker.keep_near(pulse, REACH)
+        self._tracker.keep_near(self._pulse(tempo), NEAR)
 
     def _new_tracker(self) -> BeatTracker:
-        metre = self.transport.metre
-        figures = COMPOUND_FIGURES if self._pulse_steps * metre.unit > 16 and metre.unit > 4 else FIGURES
+        dotted = self._pulse_steps % 3 == 0
+        figures = COMPOUND_FIGURES if dotted else FIGURES
         shorter = max(1.0, STEPS_PER_BEAT / self._pulse_steps)  # in 7/8 it is eighths that are counted
         return BeatTracker(figures, USUAL_PULSE * shorter)
 
@@ -149,6 +147,10 @@ class Follow(Internal):
         """Quarter notes a minute from pulses a minute."""
         return min(max(pulse * self._pulse_steps / STEPS_PER_BEAT, SLOWEST_TEMPO), FASTEST_TEMPO)
 
+    def _pulse(self, tempo: float) -> float:
+        """Pulses a minute from quarter notes a minute."""
+        return tempo * STEPS_PER_BEAT / self._pulse_steps
+
     # And then
 
     def _follow(self, last: float | None, seconds: float) -> None:
@@ -157,17 +159,16 @@ class Follow(Internal):
         pulse_seconds = self._pulse_steps * self.transport.seconds_per_step
         rested = max(0, math.floor((seconds - last) / pulse_seconds) - REST_PULSES)
         self._tracker.hear(seconds - last - rested * pulse_seconds)
-        self._tracker.keep_near(self._kept_tempo * STEPS_PER_BEAT / self._pulse_steps, REACH)
+        self._tracker.keep_near(self._pulse(self._kept_tempo), REACH)
         beat = self._tracker.best()
-        if beat.likelihood < FOLLOWED:
+        change = self._tempo(beat.tempo) / self._kept_tempo - 1.0
+        if beat.likelihood < (FOLLOWED if abs(change) < NEAR else SURE):
             return
-        passed = min((seconds - last) / pulse_seconds, 1.0)
-        most = MOST_CHANGE * passed
-        change = float(np.clip(self._tempo(beat.tempo) / self._kept_tempo - 1.0, -most, most))
-        self._kept_tempo *= 1.0 + change
+        most = MOST_CHANGE * min((seconds - last) / pulse_seconds, 1.0)
+        self._kept_tempo *= 1.0 + min(max(change, -most), most)
         behind = beat.phase - self.transport.position_at(seconds) / self._pulse_steps
         behind -= round(behind)
-        hurry = float(np.clip(behind / CATCH_UP_PULSES, -MOST_HURRY, MOST_HURRY))
+        hurry = min(max(behind / CATCH_UP_PULSES, -MOST_HURRY), MOST_HURRY)
         self._settles_seconds = self._now + abs(behind / hurry) * pulse_seconds if hurry else None
         self._move(self._kept_tempo * (1.0 + hurry))
 

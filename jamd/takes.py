@@ -36,12 +36,14 @@ class Takes:
         self._tempo = tempo
         self._recorder.tempo(beats, tempo)
 
-    def save(self, from_beats: float) -> None:
-        """Keep all from this beat on. It is written on a thread of its own."""
+    def save(self, from_beats: float) -> threading.Thread:
+        """Keep all from this beat on, on the thread that is returned."""
         parts = {part: list(events) for part, events in self._parts.items()}
-        threading.Thread(
+        thread = threading.Thread(
             target=self._write, args=(parts, from_beats, self._tempo), name="jamd-take", daemon=True
-        ).start()
+        )
+        thread.start()
+        return thread
 
     def _write(self, parts: dict[str, list[Event]], from_beats: float, tempo: float) -> None:
         tracks = [Track(part, _ended(_since(from_beats, events))) for part, events in parts.items()]
@@ -68,7 +70,7 @@ def _ended(events: list[Event]) -> list[Event]:
             sounding[message.channel, message.note] = None
         elif message.type in ("note_on", "note_off"):
             sounding.pop((message.channel, message.note), None)
-    end = events[-1][0] if events else 0.0
+    end = events[-1][0] + 0.25 if events else 0.0
     return events + [(end, mido.Message("note_off", channel=c, note=pitch)) for c, pitch in sounding]
 
 

@@ -25,7 +25,8 @@ import mido
 import numpy as np
 import numpy.typing as npt
 
-from jamd.follow import Follow, steps_per_pulse
+from jamd.follow import Follow
+from jamd.metronome import steps_per_click
 from jamd.midifile import read
 from jamd.note import STEPS_PER_BEAT
 from jamd.training.beats import read_beats
@@ -72,13 +73,13 @@ class Heard:
 
     def tempo_at(self, seconds: float) -> float:
         grid = self.grids[max(0, int(np.searchsorted(self.begins, seconds, "right")) - 1)]
-        return grid.tempo * STEPS_PER_BEAT / steps_per_pulse(grid.metre)
+        return grid.tempo * STEPS_PER_BEAT / steps_per_click(grid.metre)
 
     def beats(self, end_seconds: float) -> Seconds:
         """The instants of the grid's beats, from the decision on."""
         found: list[float] = []
         for begin, end, grid in zip(self.begins, [*self.begins[1:], end_seconds], self.grids, strict=True):
-            pulse = steps_per_pulse(grid.metre)
+            pulse = steps_per_click(grid.metre)
             first, last = (int(np.ceil(grid.position_at(edge) / pulse)) for edge in (begin, end))
             found += [grid.seconds_at(beat * pulse) for beat in range(first, last)]
         return np.array(found)
@@ -105,7 +106,7 @@ def melodies(folder: Path) -> Iterator[Piece]:
             continue
         piece = read(path)
         metre = piece.metres[-1][1]
-        pulse_beats = steps_per_pulse(metre) / STEPS_PER_BEAT
+        pulse_beats = steps_per_click(metre) / STEPS_PER_BEAT
         pulses = np.unique([note.start_beats for note in piece.parts[0].notes]) / pulse_beats
         pulses = pulses[pulses < 150] - np.floor(pulses[0])
         if len(pulses) >= 20:
@@ -155,7 +156,7 @@ def counted(piece: Piece, found: Heard) -> Heard:
 
 def fixed(piece: Piece, found: Heard, pulse: float = 120.0) -> Heard:
     """At a tempo, from the first onset on."""
-    tempo = pulse * steps_per_pulse(piece.metre) / STEPS_PER_BEAT
+    tempo = pulse * steps_per_click(piece.metre) / STEPS_PER_BEAT
     grid = replace(found.grids[0], tempo=tempo, anchor_seconds=float(piece.onsets[0]))
     return Heard(found.begins[:1], [grid])
 
@@ -216,8 +217,8 @@ def main(folder: Path, tuning: bool) -> None:
         for name in ("nottingham", "openewld-uspd")
         for piece in chosen(melodies(folder / "midi" / name))
     ]
-    report("melodies", [piece for piece in songs if steps_per_pulse(piece.metre) == STEPS_PER_BEAT])
-    report("melodies in 6/8 and 9/8", [song for song in songs if steps_per_pulse(song.metre) == 6])
+    report("melodies", [piece for piece in songs if steps_per_click(piece.metre) == STEPS_PER_BEAT])
+    report("melodies in 6/8 and 9/8", [song for song in songs if steps_per_click(song.metre) == 6])
 
 
 if __name__ == "__main__":

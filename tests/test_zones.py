@@ -1,0 +1,100 @@
+"""One keyboard, several players: what is the call, and what goes through; on the virtual clock."""
+
+from __future__ import annotations
+
+import mido
+import pytest
+from fakes import Jam, Pad, Parrot, jam, note
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jamd.engine import Rig
+from jamd.errors import UsageError
+from jamd.events import Received
+from jamd.keyboard import pitch_of
+from jamd.zones import Thru, Zones
+
+MIDDLE_C = 60
+LEFT_HAND = Zones(split=MIDDLE_C, thru=Thru.REST, thru_channel=1)
+
+
+def sent(played: Jam, pitch: int) -> list[tuple[float, str]]:
+    return [(seconds, what) for seconds, what, key in played.notes if key == pitch]
+
+
+def on(pitch: int, channel: int = 0) -> mido.Message:
+    return mido.Message("note_on", note=pitch, channel=channel)
+
+
+def test_the_left_hand_goes_through_at_once_while_the_right_hand_trades() -> None:
+    """The left hand begins no call, is not answered, and stops no answer."""
+    parrot = Parrot()
+    script = [note(0.5, 40, 0.9), note(1.0, 72, 1.4), note(3.5, 43, 4.5)]
+    played = jam(script, 6.0, parrot, rig=Rig(zones=LEFT_HAND))
+    assert sent(played, 40) == [(0.5, "on"), (0.9, "off")]
+    assert sent(played, 43) == [(3.5, "on"), (4.5, "off")]
+    assert sent(played, 84) == [(3.0, "on"), (3.375, "off")]
+    assert {onset.pitch for player, _, _ in parrot.heard for onset in player.onsets} == {72}
+
+
+def test_a_held_chord_of_the_left_hand_outlives_an_interrupted_answer_but_not_the_session() -> None:
+    script = [note(1.0, 72, 1.4), note(2.5, 40, 99.0), note(3.7, 74, 4.0)]
+    played = jam(script, 6.0, Pad(), rig=Rig(zones=LEFT_HAND))
+    assert sent(played, 60)[:2] == [(3.0, "on"), (3.7, "off")]
+    assert sent(played, 40) == [(2.5, "on"), (6.0, "off")]
+
+
+def test_what_is_passed_through_can_be_moved() -> None:
+    zones = Zones(thru=Thru.ALL, thru_channel=4, thru_transpose=12)
+    assert zones.passed(on(60)) == on(72, 4)
+    assert zones.passed(on(120)) is None
+    pedal = mido.Message("control_change", control=64, value=127)
+    assert zones.passed(pedal) == pedal.copy(channel=4)
+
+
+def test_the_call_can_be_below_the_split_or_on_a_channel() -> None:
+    below = Zones(split=MIDDLE_C, below=True)
+    assert below.is_call(on(59))
+    assert not below.is_call(on(60))
+    channel = Zones(channel=2, thru=Thru.REST)
+    assert channel.is_call(on(10, 2))
+    assert channel.passed(on(10, 2)) is None
+    assert not channel.is_call(on(10, 3))
+    assert channel.passed(on(10, 3)) == on(10, 3)
+
+
+def test_jamd_does_not_pass_itself_on() -> None:
+    """Its answer comes back on the input, as from a synth's local echo; with thru it would go round."""
+    answer = Received(3.01, on(60).copy(velocity=80))
+    played = jam([note(1.0, 72, 1.4), [answer]], 4.5, Pad(), rig=Rig(zones=Zones(thru=Thru.ALL)))
+    assert sent(played, 60) == [(3.0, "on"), (4.5, "off")]
+
+
+@pytest.mark.parametrize(("text", "pitch"), [("C4", 60), ("c4", 60), ("F#3", 54), ("Bb-1", 10), ("60", 60)])
+def test_keys_have_names(text: str, pitch: int) -> None:
+    assert pitch_of(text) == pitch
+
+
+@pytest.mark.parametrize("text", ["H2", "C", "128", "-1", "G#9", "C4 ", ""])
+def test_what_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no key; write it like C4, F#3 or 60"):
+        pitch_of(text)
+
+
+@given(
+    notes=st.lists(
+        st.tuples(st.floats(0.0, 6.0), st.integers(30, 90), st.floats(0.01, 3.0)), min_size=1, max_size=12
+    ),
+    thru=st.sampled_from(list(Thru)),
+    transpose=st.integers(-12, 12),
+)
+def test_whatever_goes_through_nothing_hangs(
+    notes: list[tuple[float, int, float]], thru: Thru, transpose: int
+) -> None:
+    zones = Zones(split=MIDDLE_C, thru=thru, thru_transpose=transpose, thru_channel=3)
+    script = [note(start, pitch, start + length) for start, pitch, length in notes]
+    played = jam(script, 7.0, Pad(), rig=Rig(zones=zones))
+    sounding: set[int] = set()
+    for _, what, pitch in played.notes:
+        (sounding.add if what == "on" else sounding.discard)(pitch)
+    assert not sounding
