@@ -18,6 +18,7 @@ from jamd.models.features import Place
 from jamd.note import REST, STEPS_PER_BEAT, Frame
 from jamd.output import Output
 from jamd.scheduler import Scheduler
+from jamd.swing import swung
 from jamd.transport import Transport
 from jamd.voice import Placed, Voice
 from jamd.worker import Worker
@@ -69,8 +70,11 @@ class Part:
         """The first step for which no frame has come yet."""
         self.last: tuple[Frame, ...] = ()
         """The frames of the last answer that was played to its end."""
+        self.swing_share: float | None = None
+        """Where in the beat the player swings."""
         self._clock, self._output, self._recorder, self._echo = clock, output, recorder, echo
         self._scheduler = Scheduler()
+        self._transport: Transport  # since something is played
         self._number = 0  # of the answer or plan that is being written; each has its own
         self._frames: dict[int, Frame] = {}  # planned and played, by step
         self._first = self._next = 0  # the first step of the answer, and the first that is not voiced
@@ -81,7 +85,7 @@ class Part:
         self, worker: Worker, first: int, end: int, transport: Transport, place: PlaceOf, vary: bool = False
     ) -> None:
         """Ask for an answer from one step to another; with `vary`, to the last answer and not to the call."""
-        self._open(first, end)
+        self._open(first, end, transport)
         early, clock = self.early_seconds, self._clock
         worker.answer(
             self._number,
@@ -91,23 +95,24 @@ class Part:
             self.last if vary else None,
         )
 
-    def repeat(self, first: int, end: int) -> None:
+    def repeat(self, first: int, end: int, transport: Transport) -> None:
         """Play the last answer once more, as much of it as fits."""
-        self._open(first, end)
+        self._open(first, end, transport)
         for step, frame in zip(range(first, end), (*self.last, *[REST] * (end - first)), strict=False):
             self.take(self._number, step, frame)
         self.end(end)
 
-    def _open(self, first: int, end: int) -> None:
+    def _open(self, first: int, end: int, transport: Transport) -> None:
+        self._transport = transport
         self._number += 1
         self._first = self._next = self.expected_step = first
         self._until = end
         self._earliest = float(first)  # an answer never starts early
         self._frames.clear()
 
-    def roll(self, first: int) -> None:
+    def roll(self, first: int, transport: Transport) -> None:
         """Play from this step on, with no end known; `plan` after each step."""
-        self._open(first, first)
+        self._open(first, first, transport)
 
     def plan(
         self,
@@ -119,6 +124,7 @@ class Part:
         account: Account,
     ) -> None:
         """A step begins: voice what is due, and ask for all that is not fixed by now anew."""
+        self._transport = transport
         self._earliest = transport.position_at(self._clock.now() + self.early_seconds)
         self._until = max(self._until, open_step + 1 + self.ahead.commit_steps)
         if self._next < open_step:
@@ -160,8 +166,18 @@ class Part:
             self._voice_next()
 
     def _voice_next(self) -> None:
-        self._schedule(self.voice.play(self._next, self._frames[self._next], self._earliest))
+        step = self._next
+        self._schedule(self.voice.play(step, self._frames[step], self._earliest, self._swung(step)))
         self._next += 1
+
+    def _swung(self, step: int) -> float | None:
+        """Where a step between two beats lies for a player who swings."""
+        metre = self._transport.metre
+        step_in_beat = self._transport.step_in_bar(step) % STEPS_PER_BEAT
+        if self.swing_share is None or metre.unit != 4 or step_in_beat == 0:
+            return None
+        before = self._frames.get(step - 1, REST)
+        return step - step_in_beat + swung(step_in_beat, self.swing_share, alone=not before.onsets)
 
     def _schedule(self, placed: Placed) -> None:
         for position, message in placed:

@@ -17,6 +17,7 @@ from jamd.note import STEPS_PER_BEAT, Frame
 from jamd.part import Part
 from jamd.settings import Settings
 from jamd.snapshot import Span, Turn
+from jamd.swing import Swing
 from jamd.transport import Transport
 from jamd.turns import Change, Form, Turns
 from jamd.worker import Heard, Post, Worker
@@ -63,6 +64,7 @@ class Partner:
         self._next_worker: Worker | None = None  # takes over when jamd does not play
         self._heard: deque[Heard] = deque(maxlen=REMEMBERED_STEPS)
         self._heard_steps = 0
+        self._swing = Swing()
         self._quiet_steps = self._late_steps = self._faults_in_a_row = 0
         self._again: str | None = None  # "loop" or "vary": what the next answer is
 
@@ -76,6 +78,8 @@ class Partner:
     def close(self, player: Frame) -> Frame:
         """The open step is over, in which the player did this; returns what jamd did."""
         step, own = self.step, self.part.close(self.step)
+        self._swing.hear(self.transport.step_in_bar(step) % STEPS_PER_BEAT, player)
+        self.part.swing_share = self._swing.share
         self.step += 1
         self._quiet_steps = 0 if player.sounding or own.sounding else self._quiet_steps + 1
         if self._quiet_steps < QUIET_STEPS or self.turns.turn is not Turn.WAIT:
@@ -116,7 +120,7 @@ class Partner:
                 self._end_answer()
             case Change.PLAYING_BEGINS:
                 self.account.turns += 1
-                self.part.roll(self.step)
+                self.part.roll(self.step, self.transport)
             case _:
                 pass
         if change is not None:
@@ -144,7 +148,7 @@ class Partner:
             turns.end_step = first + len(part.last)
         assert turns.end_step is not None
         if again == "loop":
-            part.repeat(first, turns.end_step)
+            part.repeat(first, turns.end_step, self.transport)
             return
         self._again = None
         part.begin(self._worker, first, turns.end_step, self.transport, self._place, vary=again == "vary")

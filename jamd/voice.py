@@ -26,15 +26,20 @@ class Voice:
         """The pitches that were begun and not ended."""
         return frozenset(self._on)
 
-    def play(self, step: int, frame: Frame, earliest_step: float) -> Placed:
-        """The messages of one step. No onset comes before `earliest_step`."""
+    def play(self, step: int, frame: Frame, earliest_step: float, swung_step: float | None = None) -> Placed:
+        """The messages of one step. No onset comes before `earliest_step`. Where the player swings, the step
+        lies at `swung_step`, and what the model means by its offsets does not count."""
         placed: Placed = []
+        begins = step if swung_step is None else step + self.feel * (swung_step - step)
         starts = {
-            onset.pitch: (max(earliest_step, step + onset.offset_steps * self.feel), onset.velocity)
+            onset.pitch: (
+                max(earliest_step, begins + (onset.offset_steps * self.feel if swung_step is None else 0.0)),
+                onset.velocity,
+            )
             for onset in frame.onsets
         }
         for pitch in sorted(self._on - frame.held):
-            placed.append((starts[pitch][0] if pitch in starts else float(step), self._off(pitch)))
+            placed.append((starts[pitch][0] if pitch in starts else float(begins), self._off(pitch)))
         for pitch, (position, velocity) in starts.items():
             on = mido.Message("note_on", channel=self.channel, note=self._key(pitch), velocity=velocity)
             placed.append((position, on))

@@ -75,6 +75,13 @@ def test_nothing_is_said_before_it_is_sure() -> None:
     assert not sync.running
 
 
+@pytest.mark.parametrize(("tempo", "length"), [(100, 1.0), (140, 1.0), (160, 1.0), (100, 0.5), (120, 0.5)])
+def test_a_run_of_equal_notes_has_its_beat_where_a_foot_would_tap(tempo: float, length: float) -> None:
+    sync = follow()
+    play(sync, at(tempo, line((length,), 40)))
+    assert sync.transport.tempo == pytest.approx(tempo, rel=0.03)
+
+
 @pytest.mark.parametrize("tempo", [96, 120, 144])
 def test_swung_eighths_swing_over_a_steady_beat(tempo: float) -> None:
     sync = follow()

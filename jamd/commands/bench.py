@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from jamd.backends import BACKENDS
 from jamd.cli import variable_of
 from jamd.playing import models_folder, one_blas_thread
 
@@ -71,6 +72,38 @@ def _print(account: dict[str, Any]) -> None:
     if account["weights"]:
         add(f"reading {account['weights']['megabytes']} MB of weights once", account["weights"])
     console.print(table)
+
+
+@command.command()
+@click.option("--in", "in_name", metavar="NAME", help="Part of the input's name.")
+@click.option("--out", "out_name", metavar="NAME", help="Part of the output's name.")
+@click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system.")
+@click.option("--n", "count", default=200, type=click.IntRange(1, 100_000), help="Notes to send.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def loopback(in_name: str | None, out_name: str | None, backend: str, count: int, as_json: bool) -> None:
+    """Measure how long MIDI takes out and back in again.
+
+    Sends quiet high notes to --out and waits for them on --in: lay a cable from the one to the other, or let
+    a synth or a DAW pass on what it hears. Without names jamd connects two ports of its own.
+    """
+    from jamd.loopback import open_loop
+
+    with open_loop(backend, in_name, out_name) as loop:
+        found = loop.measure(count).summary()
+        ports = {"backend": loop.backend, "out": loop.out_port.name, "in": loop.in_port.name}
+    if as_json:
+        import json
+
+        click.echo(json.dumps(ports | found, indent=2, ensure_ascii=False))
+        return
+    way = f"{ports['out']} -> {ports['in']}" if out_name else "nothing plugged in: jamd's own two ports"
+    click.echo(f"{way}, by {loop.backend}")
+    click.echo(f"{found['sent']} notes sent, {found['came_back']} came back; round trip: ", nl=False)
+    click.echo(", ".join(f"{key} {found[f'{key}_ms']:.2f} ms" for key in ("median", "p99", "max")))
+    click.echo(
+        f"half of it is a fair guess for one way: --out-latency {found['out_latency_ms']:g}; what a synth "
+        "takes from the note to its sound MIDI cannot tell: add that by ear"
+    )
 
 
 for _sub in command.commands.values():
