@@ -10,6 +10,7 @@ from typing import Protocol
 import mido
 
 from jamd.controls import KNOBS, Bindings, Turned, Value
+from jamd.minds import Minds
 from jamd.output import Output
 from jamd.partner import Partner
 from jamd.settings import Settings, turned
@@ -28,7 +29,7 @@ class Rack(Protocol):
     def name(self) -> str:
         """The model that plays, or will when it is loaded."""
 
-    def ask(self, by: int, partner: Partner) -> None:
+    def ask(self, by: int, minds: Minds) -> None:
         """Load the model so many places further on; it comes back as Loaded."""
 
 
@@ -100,7 +101,7 @@ class Desk:
                 value = sync.transport.tempo  # a master's is the master's
             case name:
                 self.settings = turned(self.settings, name, float(value))
-                partner.turn(self.settings)
+                partner.minds.turn(self.settings)
         if knob.name != "tempo":  # which has a place of its own in the view
             self.values[knob.name] = value
         self._light(knob.name, value)
@@ -123,7 +124,7 @@ class Desk:
             case "save" if self.save is not None:
                 self.save(partner.take_beats)
             case "next-model" | "previous-model" if self.rack is not None:
-                self.rack.ask(1 if name == "next-model" else -1, partner)
+                self.rack.ask(1 if name == "next-model" else -1, partner.minds)
                 self.values["model"] = self.rack.name
         self._light(name, lit)
 

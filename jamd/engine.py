@@ -9,30 +9,27 @@ from __future__ import annotations
 import logging
 from collections import deque
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
 import mido
 
 from jamd.account import Account, Recorder
 from jamd.clock import Clock, Inbox
 from jamd.clockin import MESSAGES as CLOCK_MESSAGES
-from jamd.clockout import ClockOut
 from jamd.controls import Turned
-from jamd.desk import Desk
 from jamd.echo import Echo
 from jamd.events import Clocked, Event, Failed, Loaded, Panic, Predicted, Received, Stop
-from jamd.metronome import Click, Metronome
+from jamd.metronome import Metronome
+from jamd.minds import MakeWorker, Minds
 from jamd.note import STEPS_PER_BEAT, Frame
 from jamd.output import Output
-from jamd.part import AHEAD, Ahead, Part
-from jamd.partner import MakeWorker, Partner
+from jamd.part import Part
+from jamd.partner import Partner
 from jamd.pianoroll import PianoRoll
-from jamd.settings import Settings
+from jamd.rig import Rig
 from jamd.snapshot import Snapshot
 from jamd.sync import Sync
 from jamd.turns import Form
 from jamd.voice import Voice
-from jamd.zones import Zones
 
 LEAD_SECONDS = 0.03
 """How long before a step the one before it is closed, so that an answer is begun before its bar line. Never
@@ -44,21 +41,6 @@ TOLD_TEMPO = 0.002
 """A change of tempo by a smaller share is not worth a line in the session's file."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Rig:
-    """What an engine may have beside ports and a mind. `early_seconds`: how long before its time all is
-    sent. In the first `count_in_steps` the player is not heard yet."""
-
-    zones: Zones = field(default_factory=Zones)
-    ahead: Ahead = AHEAD
-    early_seconds: float = 0.0
-    count_in_steps: int = 0
-    clock_out: ClockOut | None = None
-    click: Click | None = None
-    click_until_step: int | None = None  # a click that only counts in
-    desk: Desk = field(default_factory=lambda: Desk(Settings()))
 
 
 class Engine:
@@ -81,7 +63,7 @@ class Engine:
         self._transport, self._running = sync.transport, False
         self._echo, self._roll = Echo(), PianoRoll()
         part = Part(clock, voice, output, recorder, self._echo, rig.ahead, rig.early_seconds)
-        self._partner = Partner(clock, self._transport, form, part, make_worker, self.inbox)
+        self._partner = Partner(clock, self._transport, form, part, Minds(make_worker, self.inbox.put))
         self._metronome: Metronome | None = None
         if rig.click is not None:
             self._metronome = Metronome(rig.click, self._pass_on, rig.early_seconds, rig.click_until_step)
@@ -155,7 +137,7 @@ class Engine:
                 if worker is None or make_worker is None:
                     log.warning("model %s is not to be had: %s", name, reason)
                 else:
-                    self._partner.take_over(worker, make_worker, heard_steps)
+                    self._partner.minds.take_over(worker, make_worker, heard_steps)
             case Panic():
                 self._partner.rest()
                 self._output.panic()

@@ -11,7 +11,7 @@ from jamd.controls import Turned
 from jamd.note import Frame
 
 if TYPE_CHECKING:
-    from jamd.partner import MakeWorker
+    from jamd.minds import MakeWorker
     from jamd.worker import Worker
 
 

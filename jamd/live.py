@@ -18,14 +18,15 @@ import click
 
 from jamd.account import Recorder as AnyRecorder
 from jamd.clock import SystemClock
-from jamd.engine import Engine, Rig
+from jamd.engine import Engine
 from jamd.errors import JamdError
 from jamd.improviser import Improviser
+from jamd.minds import MakeWorker
 from jamd.output import Output, Port
-from jamd.partner import MakeWorker
 from jamd.priority import model_cores, on_time
 from jamd.rack import Improvisers, ModelRack
 from jamd.recorder import Recorder
+from jamd.rig import Rig
 from jamd.sync import Sync
 from jamd.takes import Takes
 from jamd.turns import Form

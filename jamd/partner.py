@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 
 from jamd.account import Account
-from jamd.clock import Clock, Inbox
+from jamd.clock import Clock
 from jamd.errors import JamdError
 from jamd.events import Failed, Predicted
+from jamd.minds import Minds
 from jamd.models.features import Place
 from jamd.note import STEPS_PER_BEAT, Frame
 from jamd.part import Part
-from jamd.settings import Settings
 from jamd.snapshot import Span, Turn
 from jamd.swing import Swing
 from jamd.transport import Transport
 from jamd.turns import Change, Form, Turns
-from jamd.worker import Heard, Post, Worker
 
 PATIENCE_SECONDS = 0.1
 """How long a frame may be overdue before the answer is given up."""
@@ -30,17 +27,11 @@ FAULTS_IN_A_ROW = 3
 """A mind that fails this often without one whole answer in between ends the session."""
 QUIET_STEPS = 32
 """After this much silence of both, the mind is spared more of it: it never learned from long rests."""
-REMEMBERED_STEPS = 512
-"""What another mind that takes over is told of the session."""
-
-MakeWorker = Callable[[Post], Worker]
-
 log = logging.getLogger(__name__)
 
 
 class Partner:
-    """Takes turns with the player. `make_worker` is called again after a fault: a mind that failed is not
-    trusted with its memory."""
+    """Takes turns with the player."""
 
     def __init__(
         self,
@@ -48,8 +39,7 @@ class Partner:
         transport: Transport,
         form: Form,
         part: Part,
-        make_worker: MakeWorker,
-        inbox: Inbox,
+        minds: Minds,
     ) -> None:
         self.transport = transport
         """Where the grid lies; the engine keeps it up to date."""
@@ -57,13 +47,8 @@ class Partner:
         """The step that is open."""
         self.account = Account()
         self.turns, self.part = Turns(form), part
-        self.settings: Settings | None = None
-        """What the player has turned; None is as the mind was opened."""
-        self._clock, self._inbox, self._make_worker = clock, inbox, make_worker
-        self._worker = make_worker(inbox.put)
-        self._next_worker: Worker | None = None  # takes over when jamd does not play
-        self._heard: deque[Heard] = deque(maxlen=REMEMBERED_STEPS)
-        self._heard_steps = 0
+        self.minds = minds
+        self._clock = clock
         self._swing = Swing()
         self._quiet_steps = self._late_steps = self._faults_in_a_row = 0
         self._again: str | None = None  # "loop" or "vary": what the next answer is
@@ -83,11 +68,7 @@ class Partner:
         self.step += 1
         self._quiet_steps = 0 if player.sounding or own.sounding else self._quiet_steps + 1
         if self._quiet_steps < QUIET_STEPS or self.turns.turn is not Turn.WAIT:
-            heard = (player, own, self._place(step))
-            self._heard.append(heard)
-            self._heard_steps += 1
-            for worker in self._workers:
-                worker.hear(*heard)
+            self.minds.hear((player, own, self._place(step)))
         self._swap()
         self._change(self.turns.closed(step, self.transport, silent=not player.sounding))
         if self.turns.rolling:
@@ -100,10 +81,6 @@ class Partner:
             self.turns.rest()
             self._note_span(Change.ANSWER_INTERRUPTED)
         self.cut()
-
-    @property
-    def _workers(self) -> tuple[Worker, ...]:
-        return (self._worker,) if self._next_worker is None else (self._worker, self._next_worker)
 
     def _place(self, step: int) -> Place:
         return Place(self.transport.step_in_bar(step), self.transport.metre.steps_per_bar)
@@ -151,7 +128,9 @@ class Partner:
             part.repeat(first, turns.end_step, self.transport)
             return
         self._again = None
-        part.begin(self._worker, first, turns.end_step, self.transport, self._place, vary=again == "vary")
+        part.begin(
+            self.minds.worker, first, turns.end_step, self.transport, self._place, vary=again == "vary"
+        )
 
     def _end_answer(self) -> None:
         if self.part.expected_step < self.turns.start_step:
@@ -160,7 +139,7 @@ class Partner:
     def _plan(self) -> None:
         late = self.account.late_frames
         duet = self.turns.turn is Turn.DUET
-        self.part.plan(self._worker, self.step, self.transport, self._place, duet, self.account)
+        self.part.plan(self.minds.worker, self.step, self.transport, self._place, duet, self.account)
         self._late_steps = self._late_steps + 1 if self.account.late_frames > late else 0
         if self._late_steps > MOST_LATE_STEPS:
             self._give_up("no notes in time")
@@ -186,31 +165,11 @@ class Partner:
         if event.answer == 0 or self.part.writes(event.answer):
             self._give_up(event.reason)
 
-    def take_over(self, worker: Worker, make_worker: MakeWorker, heard: int) -> None:
-        """Go on with another mind, which knows the first `heard` steps of the session, from the next moment
-        on in which jamd does not play."""
-        if self._next_worker is not None:
-            self._next_worker.close()
-        self._make_worker = make_worker
-        missed = min(self._heard_steps - heard, len(self._heard))
-        for each in list(self._heard)[len(self._heard) - missed :]:
-            worker.hear(*each)
-        if self.settings is not None:
-            worker.turn(self.settings)
-        self._next_worker = worker
-
-    @property
-    def heard(self) -> tuple[list[Heard], int]:
-        """What was lately heard of the session, oldest first, and how many steps were heard in all."""
-        return list(self._heard), self._heard_steps
-
     def _swap(self) -> None:
+        """Another mind that waits goes on while jamd does not play, or where a bar begins."""
         bar_begins = self.transport.step_in_bar(self.step) == 0
-        if self._next_worker is not None and (
-            self.turns.turn in (Turn.WAIT, Turn.CALL) or (self.turns.rolling and bar_begins)
-        ):
-            self._worker.close()
-            self._worker, self._next_worker = self._next_worker, None
+        if self.turns.turn in (Turn.WAIT, Turn.CALL) or (self.turns.rolling and bar_begins):
+            self.minds.swap()
 
     def _give_up(self, reason: str) -> None:
         """A mind that fails costs its turn, never the clock or a hanging note; the next gets a new one."""
@@ -219,22 +178,13 @@ class Partner:
         self.account.last_fault = reason
         self.turns.drop()
         self.cut()
-        self._worker.close()
         self._late_steps = 0
         self._faults_in_a_row += 1
         if self._faults_in_a_row == FAULTS_IN_A_ROW:
             raise JamdError(f"the model failed {FAULTS_IN_A_ROW} times in a row; last: {reason}")
-        self._worker = self._make_worker(self._inbox.put)
-        if self.settings is not None:
-            self._worker.turn(self.settings)
+        self.minds.replace()
 
     # The player's hands
-
-    def turn(self, settings: Settings) -> None:
-        """Write answers like this from now on."""
-        self.settings = settings
-        for worker in self._workers:
-            worker.turn(settings)
 
     def change_form(self, form: Form) -> None:
         """Take turns like this from now on. Another mode ends what jamd plays."""
@@ -304,12 +254,11 @@ class Partner:
 
     def cut(self) -> None:
         """Stop at once: nothing more of what jamd plays, and nothing of it left sounding."""
-        self.part.cut(self._worker, self.step, self.transport)
+        self.part.cut(self.minds.worker, self.step, self.transport)
 
     def end(self) -> None:
         """The session is over."""
-        for worker in self._workers:
-            worker.close()
+        self.minds.close()
         self.part.silence(self.step, self.transport)
         spans = self.account.spans
         if spans and math.isinf(spans[-1].end_beats):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from jamd.errors import JamdError
 from jamd.events import Loaded
 from jamd.improviser import Improviser
-from jamd.partner import MakeWorker, Partner
+from jamd.minds import MakeWorker, Minds
 from jamd.priority import keep_to
 from jamd.worker import Heard, Post
 
@@ -33,13 +33,13 @@ class ModelRack:
         self._make_worker, self._improvisers, self._post = make_worker, improvisers, post
         self._cores = cores
 
-    def ask(self, by: int, partner: Partner) -> None:
+    def ask(self, by: int, minds: Minds) -> None:
         """Load the model so many places further on."""
         place = (self._names.index(self.name) + by) % len(self._names)
         if self._names[place] == self.name:
             return
         self.name = self._names[place]
-        heard, steps = partner.heard
+        heard, steps = minds.heard
         thread = threading.Thread(
             target=self._load, args=(self.name, heard, steps), name="jamd-rack", daemon=True
         )

@@ -9,11 +9,12 @@ import mido
 
 from jamd.clock import ManualClock
 from jamd.clockin import ClockIn
-from jamd.engine import Engine, Rig
+from jamd.engine import Engine
 from jamd.events import Clocked, Received
 from jamd.models.features import Place
 from jamd.note import REST, Frame, Onset
 from jamd.output import Output
+from jamd.rig import Rig
 from jamd.sync import Internal, Sync
 from jamd.transport import Metre, Transport
 from jamd.turns import Form

@@ -9,8 +9,8 @@ from test_clockin import clock, say, steady, ticks
 
 from jamd.clockin import ClockIn
 from jamd.clockout import ClockOut
-from jamd.engine import Rig
 from jamd.events import Clocked
+from jamd.rig import Rig
 from jamd.sync import Counted, Internal
 from jamd.transport import Metre, Transport
 

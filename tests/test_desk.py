@@ -13,13 +13,13 @@ from fakes import Heard, Jam, Notebook, Pad, Parrot, jam, note
 from jamd import midifile
 from jamd.controls import Bindings, Control
 from jamd.desk import Desk
-from jamd.engine import Rig
 from jamd.errors import JamdError
 from jamd.events import Loaded, Received
+from jamd.minds import Minds
 from jamd.models.features import Place
 from jamd.note import Frame
-from jamd.partner import Partner
 from jamd.rack import ModelRack
+from jamd.rig import Rig
 from jamd.settings import Settings
 from jamd.takes import Takes
 from jamd.transport import Metre
@@ -137,10 +137,10 @@ class Chosen(Turning):
 class InlineRack(ModelRack):
     """A rack that takes no time."""
 
-    def ask(self, by: int, partner: Partner) -> None:
+    def ask(self, by: int, minds: Minds) -> None:
         place = (self._names.index(self.name) + by) % len(self._names)
         self.name = self._names[place]
-        self._load(self.name, *partner.heard)
+        self._load(self.name, *minds.heard)
 
 
 def test_another_model_takes_over_between_turns_and_knows_what_was_played() -> None:

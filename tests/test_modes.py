@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from jamd.controls import KNOBS, Bindings, Control, Value
 from jamd.desk import Desk
-from jamd.engine import Rig
 from jamd.events import Received
 from jamd.models.features import Place
 from jamd.note import STEPS_PER_BEAT, Frame, Onset
 from jamd.part import AHEAD, Ahead
+from jamd.rig import Rig
 from jamd.settings import Settings
 from jamd.snapshot import Turn
 from jamd.turns import Form, Mode

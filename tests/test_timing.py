@@ -7,9 +7,9 @@ import pytest
 from fakes import Jam, Pad, Parrot, jam, note
 
 from jamd import timing, transport
-from jamd.engine import Rig
 from jamd.events import Received
 from jamd.metronome import STRONG, WEAK, Click, Metronome, steps_per_click
+from jamd.rig import Rig
 from jamd.sync import Counted, Internal, Tapped
 from jamd.tap import Taps
 from jamd.transport import Metre, Transport

@@ -8,10 +8,10 @@ from fakes import Jam, Pad, Parrot, jam, note
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd.engine import Rig
 from jamd.errors import UsageError
 from jamd.events import Received
 from jamd.keyboard import pitch_of
+from jamd.rig import Rig
 from jamd.zones import Thru, Zones
 
 MIDDLE_C = 60

@@ -69,10 +69,10 @@ def command(
     from jamd.backends import open_backend
     from jamd.clockout import ClockOut
     from jamd.desk import Desk
-    from jamd.engine import Rig
     from jamd.files import check_writable
     from jamd.live import Session, live_engine, run, say_summary, stopped_by_signals, watch
     from jamd.metronome import Click
+    from jamd.rig import Rig
 
     if record is None and not no_record:
         record = sessions.new_path(datetime.now())

@@ -1,0 +1,79 @@
+"""The mind that answers, the one that may take over from it, and what both know of the session."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from jamd.settings import Settings
+from jamd.worker import Heard, Post, Worker
+
+REMEMBERED_STEPS = 512
+"""What a mind that takes over is told of the session."""
+
+MakeWorker = Callable[[Post], Worker]
+
+
+class Minds:
+    """Keeps a worker at work. `make_worker` is called again after a fault: a mind that failed is not trusted
+    with its memory."""
+
+    def __init__(self, make_worker: MakeWorker, post: Post) -> None:
+        self._make_worker, self._post = make_worker, post
+        self.worker = make_worker(post)
+        self._next: Worker | None = None
+        self._settings: Settings | None = None  # what the player has turned; None is as the mind was opened
+        self._heard: deque[Heard] = deque(maxlen=REMEMBERED_STEPS)
+        self._heard_steps = 0
+
+    @property
+    def heard(self) -> tuple[list[Heard], int]:
+        """What was lately heard of the session, oldest first, and how many steps were heard in all."""
+        return list(self._heard), self._heard_steps
+
+    def hear(self, heard: Heard) -> None:
+        """One step of both parts, as it was played."""
+        self._heard.append(heard)
+        self._heard_steps += 1
+        for worker in self._workers:
+            worker.hear(*heard)
+
+    def turn(self, settings: Settings) -> None:
+        """Write answers like this from now on."""
+        self._settings = settings
+        for worker in self._workers:
+            worker.turn(settings)
+
+    def take_over(self, worker: Worker, make_worker: MakeWorker, heard_steps: int) -> None:
+        """Let another mind, which knows the first so many steps of the session, wait for `swap`."""
+        if self._next is not None:
+            self._next.close()
+        self._make_worker = make_worker
+        missed = min(self._heard_steps - heard_steps, len(self._heard))
+        for each in list(self._heard)[len(self._heard) - missed :]:
+            worker.hear(*each)
+        if self._settings is not None:
+            worker.turn(self._settings)
+        self._next = worker
+
+    def swap(self) -> None:
+        """The other mind, if one waits, goes on from here."""
+        if self._next is not None:
+            self.worker.close()
+            self.worker, self._next = self._next, None
+
+    def replace(self) -> None:
+        """The mind has failed: a new one begins."""
+        self.worker.close()
+        self.worker = self._make_worker(self._post)
+        if self._settings is not None:
+            self.worker.turn(self._settings)
+
+    def close(self) -> None:
+        """The session is over."""
+        for worker in self._workers:
+            worker.close()
+
+    @property
+    def _workers(self) -> tuple[Worker, ...]:
+        return (self.worker,) if self._next is None else (self.worker, self._next)
