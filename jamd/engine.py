@@ -17,7 +17,7 @@ from jamd.clock import Clock, Inbox
 from jamd.clockin import MESSAGES as CLOCK_MESSAGES
 from jamd.controls import Turned
 from jamd.echo import Echo
-from jamd.events import Clocked, Event, Failed, Loaded, Panic, Predicted, Received, Stop
+from jamd.events import Clocked, Event, Failed, Loaded, Panic, Predicted, Received, Stop, Unheeded
 from jamd.metronome import Metronome
 from jamd.minds import MakeWorker, Minds
 from jamd.note import STEPS_PER_BEAT, Frame
@@ -64,6 +64,7 @@ class Engine:
         self._echo, self._roll = Echo(), PianoRoll()
         part = Part(clock, voice, output, recorder, self._echo, rig.ahead, rig.early_seconds)
         self._partner = Partner(clock, self._transport, form, part, Minds(make_worker, self.inbox.put))
+        self._unheeded = False  # a clock was said to be
         self._metronome: Metronome | None = None
         if rig.click is not None:
             self._metronome = Metronome(rig.click, self._pass_on, rig.early_seconds, rig.click_until_step)
@@ -82,6 +83,9 @@ class Engine:
         """The MIDI input's callback, on its thread: stamp and pass on, nothing else."""
         if message.type not in CLOCK_MESSAGES:
             self.inbox.put(Received(self._clock.now(), message))
+        elif not self._unheeded:
+            self._unheeded = True
+            self.inbox.put(Unheeded())
 
     def receive_clock(self, message: mido.Message) -> None:
         """The same of an input with a master's clock, of which all else is passed over."""
@@ -90,8 +94,10 @@ class Engine:
 
     def receive_both(self, message: mido.Message) -> None:
         """The same of an input that both come in by."""
-        self.receive(message)
-        self.receive_clock(message)
+        if message.type in CLOCK_MESSAGES:
+            self.receive_clock(message)
+        else:
+            self.receive(message)
 
     def stop(self) -> None:
         """End the session; from any thread or a signal handler."""
@@ -127,6 +133,8 @@ class Engine:
             case Clocked(seconds, message):
                 self._sync.clocked(message, seconds)
                 self._follow()
+            case Unheeded():
+                log.warning("MIDI clock comes in and is not followed: the time is %s", self._sync.name)
             case Predicted():
                 self._partner.predicted(event)
             case Failed():

@@ -32,6 +32,11 @@ class Clocked:
 
 
 @dataclass(frozen=True, slots=True)
+class Unheeded:
+    """A master's clock comes in by an input whose clock is not followed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Predicted:
     """One frame of the answer with this number, for this step."""
 
@@ -70,4 +75,4 @@ class Loaded:
     reason: str = ""
 
 
-Event = Received | Clocked | Predicted | Failed | Stop | Panic | Turned | Loaded
+Event = Received | Clocked | Unheeded | Predicted | Failed | Stop | Panic | Turned | Loaded

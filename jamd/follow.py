@@ -36,8 +36,8 @@ FOLLOWED = 0.5
 """What is less likely does not move the grid."""
 NEAR, REACH = 0.2, 0.5
 """What differs by more than the first share from the tempo that is kept must be as SURE as the first phrase
-was, to be drifted to: the phrase was taken wrongly. What differs by more than the second, as an octave does, is
-not looked at."""
+was, to be drifted to: the phrase was taken wrongly. What differs by more than the second, as an octave does,
+is not looked at."""
 CATCH_UP_PULSES = 6.0
 MOST_HURRY = 0.04
 """The grid comes to where the player is in so many pulses, hurrying or waiting by no more than this share."""

@@ -120,7 +120,7 @@ class Link:
         state = self._look(seconds)
         if state.peers == 0:
             self._session.begin_bar(seconds, self._bar_length_beats)
-            if state.playing is False:  # said by us, or by someone who has left
+            if not state.playing:  # so that whoever joins later, and shares it, starts too
                 self._session.set_playing(True, seconds)
             state = self._look(seconds)
         elif state.playing is not None:

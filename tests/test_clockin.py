@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from fakes import Jam, Pad, Parrot, jam, note, pedal
 
+from jamd.clock import Inbox, ManualClock
 from jamd.clockin import TICKS_PER_BEAT
-from jamd.events import Clocked
+from jamd.events import Clocked, Event, Received
 from jamd.snapshot import Turn
 
 BAR = 4 * TICKS_PER_BEAT
@@ -195,3 +196,25 @@ def test_a_clock_that_comes_back_is_where_it_would_be() -> None:
     script = [say(0.9, "start"), clock(heard), *calls(beats, range(0, 1)), *calls(beats, range(5, 6))]
     played = jam(script, beats[-1], Pad(), clocked=True)
     assert np.abs(late_ms(played, beats, range(1, 7, 5))).max() < 2
+
+
+def test_a_clock_that_is_not_followed_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A keyboard that sends clock all the time, while jamd keeps its own."""
+    unfollowed = [Received(tick.seconds, tick.message) for tick in clock(ticks(steady(120), 4))]
+
+    class Wired(ManualClock):
+        """What comes in, comes in by the input's callback."""
+
+        def wait(self, inbox: Inbox, until_seconds: float | None) -> Event | None:
+            event = super().wait(inbox, until_seconds)
+            if isinstance(event, Received) and event.message.type == "clock":
+                played.engine.receive(event.message)
+                return None
+            return event
+
+    played = jam([note(1.0, 60, 1.4)], 0.5)
+    engine = played.engine
+    engine._clock = Wired(unfollowed, 5.0)
+    engine.run()
+    said = [record.message for record in caplog.records]
+    assert said == ["MIDI clock comes in and is not followed: the time is own tempo"]

@@ -171,7 +171,7 @@ def test_alone_the_first_note_is_beat_one_and_whoever_comes_finds_it_so() -> Non
     now = play(link, 4.0, (3.3, strike(link)))
     assert link.transport.position_at(3.3) == 0.0
     assert link.name == "Link, alone"
-    assert band.said == ["bar"]
+    assert band.said == ["bar", "start"]
     assert off_beats(band, link, [3.3, *bar_lines(link, now)]) < 1e-9
 
 

@@ -43,12 +43,14 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
 
     from jamd import midifile
     from jamd.backends import open_backend
+    from jamd.desk import Desk
     from jamd.errors import UsageError
     from jamd.files import check_writable
     from jamd.live import Nowhere, Session, live_engine, run, say_summary, stopped_by_signals, watch
     from jamd.output import Port
     from jamd.player import Player, performance
     from jamd.plot import draw
+    from jamd.rig import Rig
     from jamd.sound import to_wav
     from jamd.sync import Internal
     from jamd.transport import Transport
@@ -72,6 +74,7 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
             playing.voice(),
             improvisers,
             output,
+            rig=Rig(desk=Desk(playing.settings())),
         )
         engine, sent = stack.enter_context(live_engine(session, port))
         stack.enter_context(stopped_by_signals(engine))
