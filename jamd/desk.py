@@ -125,7 +125,6 @@ class Desk:
                 self.save(partner.take_beats)
             case "next-model" | "previous-model" if self.rack is not None:
                 self.rack.ask(1 if name == "next-model" else -1, partner.minds)
-                self.values["model"] = self.rack.name
         self._light(name, lit)
 
     def _light(self, name: str, value: Value | None) -> None:

@@ -146,6 +146,7 @@ class Engine:
                     log.warning("model %s is not to be had: %s", name, reason)
                 else:
                     self._partner.minds.take_over(worker, make_worker, heard_steps)
+                    self._rig.desk.values["model"] = name
             case Panic():
                 self._partner.rest()
                 self._output.panic()

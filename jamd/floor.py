@@ -36,6 +36,11 @@ class Floor:
                 f"--lookahead {self.lookahead:g} is not beyond --commit {self.commit:g}; give more beats"
             )
 
+    @property
+    def endless(self) -> bool:
+        """Whether a call has no end by itself."""
+        return self.mode == "answer" and self.bars == OPEN and self.silence is None
+
     def form(self) -> Form:
         from jamd.turns import Form, Mode
 

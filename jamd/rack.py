@@ -38,14 +38,14 @@ class ModelRack:
         place = (self._names.index(self.name) + by) % len(self._names)
         if self._names[place] == self.name:
             return
-        self.name = self._names[place]
+        before, self.name = self.name, self._names[place]
         heard, steps = minds.heard
         thread = threading.Thread(
-            target=self._load, args=(self.name, heard, steps), name="jamd-rack", daemon=True
+            target=self._load, args=(self.name, heard, steps, before), name="jamd-rack", daemon=True
         )
         thread.start()
 
-    def _load(self, name: str, heard: Sequence[Heard], steps: int) -> None:
+    def _load(self, name: str, heard: Sequence[Heard], steps: int, before: str = "") -> None:
         keep_to(self._cores)
         try:
             improvisers = self._improvisers(name)
@@ -53,6 +53,7 @@ class ModelRack:
             for each in heard:
                 first.hear(*each)
         except JamdError as error:
+            self.name = before or self.name
             self._post(Loaded(name, reason=str(error)))
             return
         make_worker = self._make_worker(improvisers)

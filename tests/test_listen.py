@@ -27,6 +27,7 @@ from jamd.live import say_summary
         (["--count-in", "1", "--sync", "midi"], 2, "--count-in is for --sync internal"),
         (["--click", "high"], 2, "click 'high' is no note and channel; write it like 37 or 37:10"),
         (["--split", "H3"], 2, "'H3' is no key; write it like C4, F#3 or 60"),
+        (["--bars", "open"], 2, "--bars open ends by nothing; give --silence BEATS, or `jamd learn turn`"),
         (["--call-below"], 2, "--call-below is for --split; give both"),
         (["--thru-channel", "2"], 2, "are for --thru rest or --thru all"),
         (["--lookahead", "1", "--commit", "2"], 2, "--lookahead 1 is not beyond --commit 2"),

@@ -61,6 +61,9 @@ def command(
         group.check()
     if record is not None and no_record:
         raise UsageError("--record and --no-record contradict each other; give one")
+    bindings = config.bindings()
+    if floor.endless and "turn" not in bindings.bound:
+        raise UsageError("--bars open ends by nothing; give --silence BEATS, or `jamd learn turn`")
     improvisers = playing.improvisers()
 
     import mido
@@ -97,7 +100,7 @@ def command(
             clock_out=clock_out,
             click=timing.click or (Click() if timing.count_in else None),
             click_until_step=None if timing.click else timing.count_in_steps,
-            desk=Desk(playing.settings(), config.bindings(), None if light_port is None else light_port.send),
+            desk=Desk(playing.settings(), bindings, None if light_port is None else light_port.send),
         )
         if program is not None:
             out_port.send(
