@@ -6,15 +6,19 @@ A tour, in the order in which music passes through:
     jamd.ports       an open port, found by a part of its name
     jamd.events      what may reach the engine: something received, predicted or commanded
     jamd.engine      one thread that owns all the music and waits for the next instant on the grid
-    jamd.clockin     a master's MIDI clock, followed
+    jamd.sync        whose time it is: jamd's own, tapped, and in other modules a MIDI clock (clockin), a
+                     Link session (link), the player (follow)
     jamd.transport   tempo, metre and grid; nothing else turns seconds into steps and back
+    jamd.zones       which keys are the call, and what is passed through
+    jamd.desk        the knobs, and what controls them (controls)
     jamd.pianoroll   what the player does, as frames on the grid
-    jamd.turns       whose turn it is: when to listen, when to answer
+    jamd.partner     jamd as a partner: takes turns (turns), asks its mind (minds), and does without it
     jamd.worker      keeps the model off the engine's thread, and
     jamd.improviser  hears and writes frames with it, one step at a time
-    jamd.voice       frames as note-ons and note-offs: jamd's own part
+    jamd.part        what jamd plays: planned, voiced (voice), sent in time, and taken back
     jamd.scheduler   messages wait here for their instant
     jamd.output      the way out, which knows what is sounding, so that no note hangs
+    jamd.clockout    the time, told to others; jamd.metronome clicks it
     jamd.recorder    keeps the session while it is played
 
 The words of the music (note, onset, frame, step) are in `jamd.note`. A beat is a quarter note and a step is a

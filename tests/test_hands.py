@@ -98,7 +98,8 @@ def bells(tmp_path: Path) -> str:
     player = [Frame((Onset(60, 80),)) if step % 32 in range(0, 16, 4) else REST for step in range(steps)]
     own = [Frame((Onset(BELL, 80),)) if step % 32 in range(16, 32, 4) else REST for step in range(steps)]
     both = [rolls_of(part) for part in (player, own)]
-    rolls = Rolls(*(np.stack([getattr(roll, name) for roll in both]) for name in Rolls._fields))
+    rows = ("attacks", "holds", "offsets")
+    rolls = Rolls(*(np.stack([getattr(roll, name) for roll in both]) for name in rows))
     place = np.arange(steps) % 16
     learned = count([Conversation(rolls, place, np.full(steps, 16), [(16, 32), (48, 64)])])
     folder = tmp_path / "data" / "jamd" / "models"
