@@ -80,7 +80,8 @@ class Timing:
 
             return ClockIn(transport)
         if self.sync == "link":
-            from jamd.link import Link, join
+            from jamd.link import Link
+            from jamd.linksession import join
 
             return Link(join(transport.tempo), transport)
         if self.tempo == "tap":

@@ -23,7 +23,8 @@ from processes import Process
 
 from jamd.clock import Inbox, SystemClock
 from jamd.errors import UsageError
-from jamd.link import LOOK_SECONDS, SLACK_SECONDS, Link, State, join
+from jamd.link import LOOK_SECONDS, SLACK_SECONDS, Link
+from jamd.linksession import State, join
 from jamd.transport import DEFAULT_METRE, FASTEST_TEMPO, Metre, Transport
 
 NOTE = mido.Message("note_on", note=60, velocity=90)
