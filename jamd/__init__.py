@@ -10,7 +10,7 @@ A tour, in the order in which music passes through:
                      Link session (link), the player (follow)
     jamd.transport   tempo, metre and grid; nothing else turns seconds into steps and back
     jamd.zones       which keys are the call, and what is passed through
-    jamd.desk        the knobs, and what controls them (controls)
+    jamd.desk        the knobs, and what moves them (knobs, controls, bindings)
     jamd.pianoroll   what the player does, as frames on the grid
     jamd.partner     jamd as a partner: takes turns (turns), asks its mind (minds), and does without it
     jamd.worker      keeps the model off the engine's thread, and

@@ -20,7 +20,7 @@ import click
 from jamd.errors import UsageError
 
 if TYPE_CHECKING:
-    from jamd.controls import Bindings
+    from jamd.bindings import Bindings
 
 BIND = "bind"
 VARIABLE = "JAMD_LISTEN_CONFIG"
@@ -42,7 +42,8 @@ class Config:
 
     def bindings(self) -> Bindings:
         """What [bind] binds."""
-        from jamd.controls import Bindings, read_bind
+        from jamd.bindings import Bindings
+        from jamd.controls import read_bind
 
         return Bindings(read_bind(self.tables.get(BIND, {})))
 

@@ -9,7 +9,8 @@ from typing import Protocol
 
 import mido
 
-from jamd.controls import KNOBS, Bindings, Turned, Value
+from jamd.bindings import Bindings
+from jamd.knobs import KNOBS, Turned, Value
 from jamd.minds import Minds
 from jamd.output import Output
 from jamd.partner import Partner

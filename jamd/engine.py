@@ -15,9 +15,9 @@ import mido
 from jamd.account import Account, Recorder
 from jamd.clock import Clock, Inbox
 from jamd.clockin import MESSAGES as CLOCK_MESSAGES
-from jamd.controls import Turned
 from jamd.echo import Echo
 from jamd.events import Clocked, Event, Failed, Loaded, Panic, Predicted, Received, Stop, Unheeded
+from jamd.knobs import Turned
 from jamd.metronome import Metronome
 from jamd.minds import MakeWorker, Minds
 from jamd.note import STEPS_PER_BEAT, Frame

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import mido
 
-from jamd.controls import Turned
+from jamd.knobs import Turned
 from jamd.note import Frame
 
 if TYPE_CHECKING:

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd.controls import KNOBS, BindError, Bindings, Control, Knob, Turned, Value, fits, read_bind
+from jamd.bindings import Bindings
+from jamd.controls import BindError, Control, fits, read_bind
 from jamd.errors import UsageError
+from jamd.knobs import KNOBS, Knob, Turned, Value
 
 CONTROLS = st.one_of(
     st.builds(Control, st.just("cc"), st.integers(0, 119), st.none() | st.integers(1, 16)),

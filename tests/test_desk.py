@@ -11,7 +11,8 @@ import pytest
 from fakes import Heard, Jam, Notebook, Pad, Parrot, jam, note
 
 from jamd import midifile
-from jamd.controls import Bindings, Control
+from jamd.bindings import Bindings
+from jamd.controls import Control
 from jamd.desk import Desk
 from jamd.errors import JamdError
 from jamd.events import Loaded, Received

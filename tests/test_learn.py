@@ -21,7 +21,7 @@ from jamd.cli import main
 from jamd.commands import learn
 from jamd.commands.learn import first_moved
 from jamd.config import Config, config_option
-from jamd.controls import KNOBS
+from jamd.knobs import KNOBS
 
 GIG = """\
 # Friday

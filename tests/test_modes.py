@@ -10,9 +10,11 @@ from fakes import Heard, Jam, Pad, Parrot, jam, note
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd.controls import KNOBS, Bindings, Control, Value
+from jamd.bindings import Bindings
+from jamd.controls import Control
 from jamd.desk import Desk
 from jamd.events import Received
+from jamd.knobs import KNOBS, Value
 from jamd.models.features import Place
 from jamd.note import STEPS_PER_BEAT, Frame, Onset
 from jamd.part import AHEAD, Ahead

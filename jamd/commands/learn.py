@@ -12,10 +12,12 @@ import click
 import mido
 
 from jamd.backends import BACKENDS, open_backend
+from jamd.bindings import FINE, PRESSED, meanings
 from jamd.config import BIND, Config, file_option, find, parse, user_path
-from jamd.controls import FINE, KNOBS, PEDAL, PRESSED, Control, Knob, knob_of, meanings
+from jamd.controls import PEDAL, Control
 from jamd.errors import JamdError
 from jamd.gather import Number
+from jamd.knobs import KNOBS, Knob, knob_of
 
 MOVED = 4
 """How far a CC (of 127) or a bend must go to count: one that nobody touches may tremble."""
