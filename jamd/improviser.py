@@ -92,7 +92,8 @@ class Improviser:
         """What jamd plays next while nobody knows the end, in a `duet` or alone: the frames that follow
         `own`, which it plays on the first of `places` whatever comes.
 
-        The player is taken to hold what they hold. What they really do is known at the next plan.
+        The player is taken to hold what they hold. What they really do is known at the next plan. A solo
+        comes in on its first step.
         """
         thought = self._thought.fork([0])
         thought.begin()
@@ -105,7 +106,8 @@ class Improviser:
             if step < len(own):
                 before = own[step]
             else:
-                (before,), _ = spell(spelling, 1, knobs, self._rng)
+                begins = step == 0 and not duet and not self._answered  # a solo, after the player
+                (before,), _ = spell(spelling, 1, knobs, self._rng, attack=begins)
                 yield before
 
     def answer(

@@ -14,7 +14,9 @@ import pytest
 from jamd.clock import Inbox, SystemClock
 from jamd.events import Failed, Predicted, Stop
 from jamd.improviser import Improviser
+from jamd.models import bundle
 from jamd.models.features import Place
+from jamd.models.mind import open_mind
 from jamd.models.sampling import Knobs
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH, OFFSET_BINS, TOKENS, VELOCITY_BINS
 from jamd.note import REST, Frame, Onset
@@ -326,3 +328,17 @@ def test_the_system_clock_waits_for_an_event_or_an_instant() -> None:
     inbox.put(Stop())
     assert clock.wait(inbox, None) == Stop()
     assert clock.wait(inbox, clock.now() - 1) is None
+
+
+def test_a_solo_comes_in_on_its_first_step_and_is_planned_on_from_what_is_fixed() -> None:
+    improviser = Improviser(open_mind(bundle.read(bundle.bundled()[0])), Knobs(), seed=1)
+    struck = Frame((Onset(60, 90),))
+    places = [Place(step % 16, 16) for step in range(24)]
+    for place in places[:16]:
+        improviser.hear(struck if place.step_in_bar % 4 == 0 else REST, REST, place)
+    first = list(improviser.plan([], places[16:], duet=False))
+    assert first[0].onsets
+    assert len(first) == 8
+    fixed = [Frame((Onset(72, 90),)), Frame((), frozenset([72]))]
+    assert len(list(improviser.plan(fixed, places[16:], duet=False))) == 6
+    assert len(list(improviser.plan(fixed, places[16:], duet=True))) == 6
