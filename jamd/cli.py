@@ -12,6 +12,7 @@ import click
 
 from jamd import __version__
 from jamd.errors import JamdError
+from jamd.priority import one_blas_thread
 
 COMMANDS = {
     "listen": "Play with you: hear one port, answer on another, in time",
@@ -30,6 +31,9 @@ COMMANDS = {
 }
 """Every command with the first sentence of its help, so that `jamd --help` imports none of them."""
 
+PLAYING = frozenset({"listen", "jam", "render", "evaluate", "bench"})
+"""Those that step a model in numpy."""
+
 INTERRUPTED = 130
 """The exit status of a program ended by Ctrl-C: 128 and the signal's number."""
 
@@ -43,6 +47,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name in PLAYING:
+            one_blas_thread()  # before anything loads numpy, and any option may
         command: click.Command = importlib.import_module(f"jamd.commands.{cmd_name}").command
         command.name = cmd_name
         for option in command.params:

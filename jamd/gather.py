@@ -66,15 +66,11 @@ def gathered(
     name: str,
     kind: type[Any],
     options: Sequence[Callable[..., Any]],
-    before: Callable[[], object] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command these options; it receives them as one `kind`, a dataclass, by this name. `before` is
-    called first."""
+    """Give a command these options; it receives them as one `kind`, a dataclass, by this name."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         def gathering(**given: Any) -> Any:
-            if before is not None:
-                before()
             one = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
             return function(**given, **{name: one})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,13 +99,6 @@ class Playing:
         return Voice(self.out_channel - 1, self.feel, transpose)
 
 
-def one_blas_thread() -> None:
-    """Keep numpy's matrix products on one thread, if numpy is not loaded yet: spread over two busy cores, a
-    step of the model takes ten times as long."""
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-        os.environ.setdefault(name, "1")
-
-
 def models_folder() -> Path:
     """Where the user's own models are."""
     import platformdirs
@@ -169,5 +161,5 @@ OPTIONS = (
 )
 
 
-playing_options = gathered("playing", Playing, OPTIONS, before=one_blas_thread)
+playing_options = gathered("playing", Playing, OPTIONS)
 """Give a command the options above; it receives them as one `playing`."""

@@ -56,3 +56,10 @@ def _ask_for_real_time() -> bool:
     except OSError:
         return False
     return True
+
+
+def one_blas_thread() -> None:
+    """Keep numpy's matrix products on one thread, if numpy is not loaded yet: spread over two busy cores, a
+    step of the model takes ten times as long."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")

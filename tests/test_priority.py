@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -44,3 +45,25 @@ def test_an_ordinary_user_is_refused_and_goes_on(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
     with on_time():
         pass
+
+
+@pytest.mark.parametrize("command", ["listen", "jam", "render", "evaluate", "bench"])
+def test_numpy_finds_itself_on_one_thread_whatever_option_loads_it(command: str) -> None:
+    """On all cores, its idle threads spin: a core is lost to the engine."""
+    watch = """
+import os, sys
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            print("numpy with", os.environ.get("OPENBLAS_NUM_THREADS"))
+sys.meta_path.insert(0, Watch())
+from jamd.cli import main
+main(sys.argv[1:])
+"""
+    given = {"listen": ["--model", "nobody"], "bench": ["model", "nobody"]}.get(command, ["--help"])
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", watch, command, *given], capture_output=True, text=True, env=environment
+    )
+    assert "numpy with None" not in done.stdout
+    assert command != "listen" or "numpy with 1" in done.stdout

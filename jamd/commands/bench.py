@@ -8,7 +8,7 @@ import click
 
 from jamd.backends import BACKENDS
 from jamd.cli import variable_of
-from jamd.playing import models_folder, one_blas_thread
+from jamd.playing import models_folder
 
 
 @click.group()
@@ -29,7 +29,6 @@ def model(model: str, device: str, answers: int, as_json: bool) -> None:
     """
     import json
 
-    one_blas_thread()
     from jamd import model_times
     from jamd.models import bundle
 
