@@ -15,8 +15,8 @@ from jamd.clockin import TICKS_PER_BEAT, TICKS_PER_STEP
 from jamd.transport import Transport
 
 SONG_POSITIONS = 1 << 14
-LATE_STEPS = 0.1
-"""The grid begins with a note that was played a moment ago: a tick so late is sent, and not left out."""
+LATE_SECONDS = 0.05
+"""The grid begins with a note that was played a moment ago: its ticks are sent late, and not left out."""
 
 Send = Callable[[mido.Message], object]
 
@@ -37,14 +37,18 @@ class ClockOut:
             return self._free_seconds or 0.0  # at first at once
         return transport.seconds_at(self._tick / TICKS_PER_STEP) - self._early_seconds
 
-    def begin(self, position_steps: float, downbeat_step: int) -> None:
-        """The grid runs from this position on. The song began with bar 1, `downbeat_step`, or will."""
-        self._tick = math.ceil((position_steps - LATE_STEPS) * TICKS_PER_STEP)
-        self._start_tick = downbeat_step * TICKS_PER_STEP
+    def begin(self, transport: Transport, seconds: float) -> None:
+        """The grid runs from this instant on. The song began with bar 1, `downbeat_step`, or will."""
+        position = transport.position_at(seconds + self._early_seconds)
+        late_steps = LATE_SECONDS / transport.seconds_per_step
+        self._tick = math.ceil(position * TICKS_PER_STEP)
+        self._start_tick = transport.downbeat_step * TICKS_PER_STEP
+        if 0 <= position - transport.downbeat_step < late_steps:
+            self._tick = self._start_tick
         if self._tick > self._start_tick:
-            position = math.ceil(self._tick / TICKS_PER_STEP) - downbeat_step
-            self._tick = (position + downbeat_step) * TICKS_PER_STEP  # where it can be said to be
-            self._send(mido.Message("songpos", pos=position % SONG_POSITIONS))
+            song_step = math.ceil(self._tick / TICKS_PER_STEP) - transport.downbeat_step
+            self._tick = self._start_tick + song_step * TICKS_PER_STEP  # where it can be said to be
+            self._send(mido.Message("songpos", pos=song_step % SONG_POSITIONS))
             self._send(mido.Message("continue"))
 
     def stop(self, seconds: float) -> None:

@@ -252,7 +252,7 @@ class Engine:
         position = transport.position_at(now + rig.early_seconds)
         if rig.clock_out is not None:
             rig.clock_out.stop(now)
-            rig.clock_out.begin(position, transport.downbeat_step)
+            rig.clock_out.begin(transport, now)
         if self._metronome is not None:
             self._metronome.begin(max(self._partner.step, round(position)), transport)
 

@@ -13,10 +13,14 @@ from jamd.account import Recorder
 from jamd.errors import JamdError
 from jamd.files import write_whole
 from jamd.midiwrite import Event, Track, encode
+from jamd.note import STEPS_PER_BEAT
 from jamd.transport import Metre
 
 REMEMBERED = 20_000
 """Messages of each part."""
+
+EARLY_BEATS = 0.5 / STEPS_PER_BEAT
+"""A note so little before a bar line is heard as on it."""
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +61,21 @@ class Takes:
 
 
 def _since(from_beats: float, events: list[Event]) -> list[Event]:
-    """What came from this beat on, in order: a note-off may have been heard late."""
-    since = [(beats - from_beats, message) for beats, message in events if beats >= from_beats]
-    return sorted(since, key=lambda event: event[0])
+    """What came from this beat on, in order. A first note may be played a little early; what is only let go
+    here was struck before."""
+    since: list[Event] = []
+    struck: set[tuple[int, int]] = set()
+    for beats, message in sorted(events, key=lambda event: event[0]):
+        if beats < from_beats - EARLY_BEATS:
+            continue
+        if message.type in ("note_on", "note_off"):
+            key = (message.channel, message.note)
+            if message.type == "note_on" and message.velocity > 0:
+                struck.add(key)
+            elif key not in struck:
+                continue
+        since.append((max(0.0, beats - from_beats), message))
+    return since
 
 
 def _ended(events: list[Event]) -> list[Event]:

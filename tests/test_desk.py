@@ -187,11 +187,16 @@ def test_a_take_is_the_last_call_with_its_answer(tmp_path: Path) -> None:
         part = "player" if beat % 8 < 4 else "jamd"
         takes.record(part, float(beat), mido.Message("note_on", note=60 + beat))
         takes.record(part, beat + 0.5, mido.Message("note_off", note=60 + beat))
+        if beat == 7:  # the next call's first note, played early; a note of the answer before ends in it
+            takes.record("jamd", 7.1, mido.Message("note_on", note=50))
+            takes.record("player", 7.9, mido.Message("note_on", note=40))
+            takes.record("player", 8.2, mido.Message("note_off", note=40))
+            takes.record("jamd", 8.1, mido.Message("note_off", note=50))
     takes.record("jamd", 15.75, mido.Message("note_on", note=90))  # still sounds
     thread = takes.save(8.0)
     thread.join()
     piece = midifile.read(tmp_path / "tonight take 1.mid")
     notes = {part.name: [n.pitch for n in part.notes] for part in piece.parts}
-    assert notes == {"player": [68, 69, 70, 71], "jamd": [72, 73, 74, 75, 90]}
+    assert notes == {"player": [40, 68, 69, 70, 71], "jamd": [72, 73, 74, 75, 90]}
     takes.save(12.0).join()
     assert (tmp_path / "tonight take 2.mid").exists()
