@@ -41,7 +41,7 @@ class ClockOut:
         """The grid runs from this instant on. The song began with bar 1, `downbeat_step`, or will."""
         position = transport.position_at(seconds + self._early_seconds)
         late_steps = LATE_SECONDS / transport.seconds_per_step
-        self._tick = math.ceil(position * TICKS_PER_STEP)
+        self._tick = math.ceil(position * TICKS_PER_STEP - 0.5)  # one that was just missed is sent, too
         self._start_tick = transport.downbeat_step * TICKS_PER_STEP
         if 0 <= position - transport.downbeat_step < late_steps:
             self._tick = self._start_tick

@@ -61,13 +61,13 @@ def test_answers_are_in_the_drum_machines_bars_through_stop_and_continue(jack: s
         ended = jamd.wait()
     assert ended.status == 0, ended
     heard = player.heard
-    clock = [message.seconds for message in player.sent if message.bytes == CLOCK]
+    # As they are meant: a single tick may leave late on a busy machine.
+    bar_lines = {bar: start + 2 * TICK + bar * BAR + (gap if bar > 3 else 0.0) for bar in (1, 3, 5)}
     stopped = next(message.seconds for message in player.sent if message.bytes == STOP)
-    for bar in (1, 3, 5):
-        bar_line = clock[bar * 96]
+    for bar_line in bar_lines.values():
         answer = strikes(between(heard, bar_line - BEAT / 2, bar_line + BAR - BEAT / 2))
         assert -0.01 < answer[0] - bar_line < HEARD_LATE_SECONDS
-    assert not strikes(between(heard, stopped + HEARD_LATE_SECONDS, clock[5 * 96] - BEAT / 2))
+    assert not strikes(between(heard, stopped + HEARD_LATE_SECONDS, bar_lines[5] - BEAT / 2))
     assert not sounding(between(heard, 0, stopped + HEARD_LATE_SECONDS))
 
 
