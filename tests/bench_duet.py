@@ -46,11 +46,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def main(minutes: float, options: Sequence[str]) -> None:
+def main(minutes: float, view: bool, options: Sequence[str]) -> None:
     steps = round(60 * minutes / STEP_SECONDS)
     ways = ("--mode", "duet", "--tempo", str(TEMPO), "--seed", "1", *options)
     with jack_server(), Player() as player, tempfile.TemporaryDirectory() as folder:
-        with Jamd(Path(folder), "--backend", "jack", "--in", KEYS, "--out", SYNTH, *ways) as jamd:
+        ports = ("--backend", "jack", "--in", KEYS, "--out", SYNTH)
+        with Jamd(Path(folder), *ports, *ways, terminal=view) as jamd:
             jamd.wait_until_listening()
             start = player.play(score(steps))
             player.listen_until(start)
@@ -77,11 +78,13 @@ def main(minutes: float, options: Sequence[str]) -> None:
     print(told("the player, as the machine let it", player_ms))
     print(f"{late} notes over {LATE_MS:g} ms late, {dropped} dropped, {gaps} gaps, {given_up} given up")
     print(f"jamd's process had {share:.0%} of one core")
-    print(" ".join([f".venv/bin/python tests/bench_duet.py --minutes {minutes:g}", *options]))
+    shown = ["--view"] if view else []
+    print(" ".join([f".venv/bin/python tests/bench_duet.py --minutes {minutes:g}", *shown, *options]))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", default=2, type=float)
+    parser.add_argument("--view", action="store_true", help="with the view in a terminal")
     given, listen_options = parser.parse_known_args()
-    main(given.minutes, listen_options)
+    main(given.minutes, given.view, listen_options)

@@ -37,34 +37,42 @@ class Process:
         arguments: Sequence[str | Path],
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        terminal: bool = False,
     ) -> None:
+        """With `terminal`, what it prints goes to one, which it may draw on."""
         self.name = " ".join(Path(str(argument)).name for argument in arguments[:4])
         self.changed = threading.Condition()
         self.stdout: list[str] = []
         self.stderr: list[str] = []
         # Whatever ends the test run, even a SIGKILL, ends with it what it started.
         with_the_tests = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+        shown, drawn_on = os.openpty() if terminal else (None, None)
         self.popen = subprocess.Popen(
             [*with_the_tests, *(str(argument) for argument in arguments)],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.PIPE if drawn_on is None else drawn_on,
             stderr=subprocess.PIPE,
             text=True,
             bufsize=1,
             env=os.environ | dict(environment or {}),
             cwd=folder,
         )
-        pipes = ((self.popen.stdout, self.stdout), (self.popen.stderr, self.stderr))
+        self._out: IO[str] | None = self.popen.stdout
+        if shown is not None and drawn_on is not None:
+            os.close(drawn_on)
+            self._out = os.fdopen(shown, errors="replace")
+        pipes = ((self._out, self.stdout), (self.popen.stderr, self.stderr))
         self._readers = [threading.Thread(target=self._read, args=pipe, daemon=True) for pipe in pipes]
         for reader in self._readers:
             reader.start()
 
     def _read(self, pipe: IO[str], lines: list[str]) -> None:
-        for line in pipe:
-            with self.changed:
-                lines.append(line)
-                self.hear(line)
-                self.changed.notify_all()
+        with suppress(OSError):  # so ends a terminal that nobody draws on any more
+            for line in pipe:
+                with self.changed:
+                    lines.append(line)
+                    self.hear(line)
+                    self.changed.notify_all()
         with self.changed:
             self.changed.notify_all()
 
@@ -133,7 +141,7 @@ class Process:
                     self.popen.wait(10)
         for reader in self._readers:
             reader.join()
-        for pipe in (self.popen.stdout, self.popen.stderr):
+        for pipe in (self._out, self.popen.stderr):
             assert pipe
             pipe.close()
 

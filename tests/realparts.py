@@ -221,12 +221,13 @@ class Synth(Process):
 class Jamd(Process):
     """`jamd listen` as its own process, in a home of its own. `--record` and `--trace` go to that home."""
 
-    def __init__(self, home: Path, *options: str, command: str = "listen") -> None:
+    def __init__(self, home: Path, *options: str, command: str = "listen", terminal: bool = False) -> None:
         self.record, self.trace_file = home / "session.mid", home / "trace.jsonl"
         kept = ("--record", str(self.record), "--trace", str(self.trace_file)) if command == "listen" else ()
         homes = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("DATA", "CONFIG", "CACHE")}
         arguments = [sys.executable, "-m", "jamd", command, *options, *kept]
-        super().__init__(arguments, homes | {"HOME": str(home), "COLUMNS": "200"}, home)
+        environment = homes | {"HOME": str(home), "COLUMNS": "200", "TERM": "xterm-256color"}
+        super().__init__(arguments, environment, home, terminal)
 
     def wait_until_listening(self) -> None:
         self.wait_for_line("listening", 20)
