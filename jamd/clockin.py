@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from dataclasses import replace
 
@@ -135,6 +136,7 @@ class ClockIn(Free):
         self._begins = False  # with the next tick
         self._lost = False
         self._next = 0  # our position in ticks at the next tick
+        self._reached = 0  # the tick that the grid came to without the master
         self._song_next = 0  # the position in the master's song
 
     @property
@@ -144,6 +146,8 @@ class ClockIn(Free):
 
     def clocked(self, message: mido.Message, seconds: float) -> None:
         """Take in one of MESSAGES; anything else changes nothing."""
+        if self.running and message.type in ("start", "stop", "continue"):
+            self._reach(seconds)
         match message.type:
             case "clock":
                 self._tick(seconds)
@@ -163,6 +167,7 @@ class ClockIn(Free):
         """Stand still when the clock is gone. Its next tick goes on where it would be by now."""
         if self.due_seconds is not None and self.due_seconds <= seconds:
             log.warning("the clock is gone; waiting for it")
+            self._reach(seconds)
             self.stop()
             self._lost = True
 
@@ -181,10 +186,15 @@ class ClockIn(Free):
         """The master stands still. A continue goes on from here."""
         self.running = self._begins = self._lost = False
 
+    def _reach(self, seconds: float) -> None:
+        """Take down where the grid is by now: it may have gone on without ticks, and never goes back."""
+        self._reached = math.floor(self.transport.position_at(seconds) * TICKS_PER_STEP)
+
     def _begin(self, song_tick: int) -> None:
         """Run from the next tick on. It is this one of the master's song, and falls on the next such place of
         ours."""
         self._song_next = song_tick
+        self._next = max(self._next, self._reached)
         self._next += (song_tick - self._next) % TICKS_PER_STEP
         self.running, self._begins = False, True
 

@@ -92,7 +92,10 @@ class Desk:
         form = partner.turns.form
         match knob.name:
             case "mode":
+                looped = partner.looping
                 partner.change_form(replace(form, mode=Mode(str(value))))
+                if looped and not partner.looping:
+                    self._light("loop", None)
             case "bars":
                 partner.change_form(replace(form, call_bars=int(value), answer_bars=int(value)))
             case "feel":
@@ -115,7 +118,9 @@ class Desk:
             case "tap":
                 sync.tap(seconds)
             case "panic":
-                partner.rest()
+                if partner.looping:
+                    self._light("loop", None)
+                partner.panic()
                 output.panic()
             case "loop":
                 partner.loop()

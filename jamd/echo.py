@@ -8,13 +8,16 @@ import mido
 
 WINDOW_SECONDS = 0.25
 """A loop through a synth or a DAW comes back within this; one sent message excuses one received."""
+PASSED_SECONDS = 0.06
+"""The same of what was the player's own and is passed on: no hand plays a key again so soon."""
 LONGEST = 4096
 
 
 class Echo:
     """Remembers what was just sent; one message that comes back is recognised once."""
 
-    def __init__(self) -> None:
+    def __init__(self, window_seconds: float = WINDOW_SECONDS) -> None:
+        self._window_seconds = window_seconds
         self._sent: deque[tuple[float, tuple[int, ...]]] = deque(maxlen=LONGEST)
 
     def sent(self, message: mido.Message, seconds: float) -> None:
@@ -24,7 +27,7 @@ class Echo:
 
     def is_own(self, message: mido.Message, seconds: float) -> bool:
         """Whether this is a message of ours coming back."""
-        while self._sent and self._sent[0][0] < seconds - WINDOW_SECONDS:
+        while self._sent and self._sent[0][0] < seconds - self._window_seconds:
             self._sent.popleft()
         key = _key(message)
         if key is not None:

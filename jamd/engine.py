@@ -15,7 +15,7 @@ import mido
 from jamd.account import Account, Recorder
 from jamd.clock import Clock, Inbox
 from jamd.clockin import MESSAGES as CLOCK_MESSAGES
-from jamd.echo import Echo
+from jamd.echo import PASSED_SECONDS, Echo
 from jamd.events import Clocked, Event, Failed, Loaded, Panic, Predicted, Received, Stop, Unheeded
 from jamd.knobs import Turned
 from jamd.metronome import Metronome
@@ -61,9 +61,10 @@ class Engine:
         self._clock, self._sync, self._output, self._recorder = clock, sync, output, recorder
         self._rig = rig = rig or Rig()
         self._transport, self._running = sync.transport, False
-        self._echo, self._roll = Echo(), PianoRoll()
+        self._echo, self._passed_echo, self._roll = Echo(), Echo(PASSED_SECONDS), PianoRoll()
         part = Part(clock, voice, output, recorder, self._echo, rig.ahead, rig.early_seconds)
         self._partner = Partner(clock, self._transport, form, part, Minds(make_worker, self.inbox.put))
+        self._controls: dict[tuple[int, int], int] = {}  # where each came in last
         self._unheeded = False  # a clock was said to be
         self._metronome: Metronome | None = None
         if rig.click is not None:
@@ -148,7 +149,7 @@ class Engine:
                     self._partner.minds.take_over(worker, make_worker, heard_steps)
                     self._rig.desk.values["model"] = name
             case Panic():
-                self._partner.rest()
+                self._partner.panic()
                 self._output.panic()
 
     def _advance(self) -> None:
@@ -170,15 +171,21 @@ class Engine:
     def _received(self, message: mido.Message, seconds: float) -> None:
         is_on = message.type == "note_on" and message.velocity > 0
         is_off = message.type == "note_off" or (message.type == "note_on" and not is_on)
-        if self._echo.is_own(message, seconds) and not (is_off and self._roll.holds(message.note)):
-            return
         desk, zones = self._rig.desk, self._rig.zones
+        passed = zones.passed(message)
+        held = is_off and (
+            self._roll.holds(message.note) or (passed is not None and self._output.passes(passed))
+        )
+        moves = message.type == "control_change" and self._moves(message)
+        own = self._echo.is_own(message, seconds) or self._passed_echo.is_own(message, seconds)
+        if own and not (held or moves):
+            return
         if desk.is_bound(message):
             order = desk.match(message)
             if order is not None:
                 self._turn(order, seconds)
             return
-        if (passed := zones.passed(message)) is not None:
+        if passed is not None:
             self._pass_on(passed)
         if not zones.is_call(message):
             return
@@ -192,10 +199,16 @@ class Engine:
         else:  # what is let go while all stands is let go
             self._take_in(message, float(self._partner.step))
 
+    def _moves(self, message: mido.Message) -> bool:
+        """Whether this controller comes from elsewhere than where it was: no echo of ours would."""
+        place = (message.channel, message.control)
+        before, self._controls[place] = self._controls.get(place), message.value
+        return bool(before != message.value)
+
     def _pass_on(self, message: mido.Message) -> None:
         """Send what is not jamd's part."""
         self._output.pass_on(message)
-        self._echo.sent(message, self._clock.now())
+        self._passed_echo.sent(message, self._clock.now())
 
     def _hear(self, message: mido.Message, seconds: float) -> None:
         """Take in what is played while the grid runs."""
@@ -241,8 +254,8 @@ class Engine:
         waiting = list(self._waiting)
         self._waiting.clear()
         for message, seconds in waiting:
-            is_note = message.type in ("note_on", "note_off")
-            if not is_note or self._transport.position_at(seconds) >= open_step - 0.5:
+            is_on = message.type == "note_on" and message.velocity > 0
+            if not is_on or self._transport.position_at(seconds) >= open_step - 0.5:
                 self._hear(message, max(seconds, self._transport.seconds_at(open_step - 0.5)))
         self._partner.turns.extend(self._transport.step_at(now) + 1, self._transport)
 

@@ -64,7 +64,9 @@ class Metronome:
         self._next = self._at_or_after(open_step, transport)
 
     def stop(self) -> None:
-        """The grid stands. What clicks is ended by the output."""
+        """The grid stands, and what clicks is over."""
+        if self._off is not None:
+            self._send(mido.Message("note_off", note=self._click.note, channel=self._click.channel))
         self._next = self._off = None
 
     def advance(self, transport: Transport, seconds: float) -> None:

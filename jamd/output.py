@@ -75,6 +75,10 @@ class Output:
         if message.type == "note_off":
             self._sounding.pop((message.channel, message.note), None)
 
+    def passes(self, message: mido.Message) -> bool:
+        """Whether this note was passed on and still sounds."""
+        return (message.channel, message.note) in self._passed
+
     def pass_on(self, message: mido.Message) -> None:
         """Send what the player plays, at once. It is not jamd's: what silences jamd leaves it sounding."""
         is_on = message.type == "note_on" and message.velocity > 0

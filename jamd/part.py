@@ -91,7 +91,7 @@ class Part:
             self._number,
             first,
             [place(step) for step in range(first, end)],
-            lambda step: transport.seconds_at(first + step) - early - clock.now(),
+            lambda step: self._transport.seconds_at(first + step) - early - clock.now(),
             self.last if vary else None,
         )
 
@@ -107,7 +107,8 @@ class Part:
         self._number += 1
         self._first = self._next = self.expected_step = first
         self._until = end
-        self._earliest = float(first)  # an answer never starts early
+        # an answer never starts early, nor where it would be too late to be played
+        self._earliest = max(float(first), transport.position_at(self._clock.now() + self.early_seconds))
         self._frames.clear()
 
     def roll(self, first: int, transport: Transport) -> None:
@@ -195,6 +196,7 @@ class Part:
 
     def advance(self, transport: Transport) -> None:
         """Send what is due."""
+        self._transport = transport
         while (due := self.due_seconds(transport)) is not None and due <= self._clock.now():
             position, message = self._scheduler.pop()
             if self._output.send(message, due):

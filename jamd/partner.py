@@ -81,6 +81,8 @@ class Partner:
             self.turns.rest()
             self._note_span(Change.ANSWER_INTERRUPTED)
         self.cut()
+        if self.looping:
+            self._ask_again()  # it goes on from the next bar line
 
     def _place(self, step: int) -> Place:
         return Place(self.transport.step_in_bar(step), self.transport.metre.steps_per_bar)
@@ -102,7 +104,7 @@ class Partner:
                 pass
         if change is not None:
             self._note_span(change)
-        if change is Change.ANSWER_ENDS and self._again is not None:
+        if change is Change.ANSWER_ENDS and self._again is not None and self.part.last:
             self._change(self.turns.answer(self.step, len(self.part.last)))
 
     def _note_span(self, change: Change) -> None:
@@ -189,7 +191,7 @@ class Partner:
     def change_form(self, form: Form) -> None:
         """Take turns like this from now on. Another mode ends what jamd plays."""
         mode = self.turns.form.mode
-        self.turns.form = form
+        self.turns.change(form, self.step, self.transport)
         if form.mode is not mode and self.turns.turn in (Turn.ANSWER, Turn.DUET, Turn.SOLO):
             heard = self.turns.heard
             self._again = None
@@ -212,7 +214,14 @@ class Partner:
     def loop(self) -> None:
         """Play the last answer again and again from the next bar line on, or no more."""
         self._again = None if self.looping else "loop"
+        if self._again is None:
+            self.turns.keep()
         self._ask_again()
+
+    def panic(self) -> None:
+        """Silence, and nobody has the floor; what was to come again does not."""
+        self._again = None
+        self.rest()
 
     def vary(self) -> None:
         """Play a variation of the last answer from the next bar line on."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from jamd.errors import JamdError
 from jamd.events import Loaded
 from jamd.improviser import Improviser
 from jamd.minds import MakeWorker, Minds
@@ -52,10 +51,13 @@ class ModelRack:
             first = improvisers()
             for each in heard:
                 first.hear(*each)
-        except JamdError as error:
-            self.name = before or self.name
+        except Exception as error:  # whatever is in the file, the music goes on
+            if self.name == name:
+                self.name = before or name
             self._post(Loaded(name, reason=str(error)))
             return
+        if self.name != name:
+            return  # another was asked for meanwhile
         make_worker = self._make_worker(improvisers)
         worker = self._make_worker(lambda: first)(self._post)
         self._post(Loaded(name, worker, make_worker, steps))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,10 +13,13 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from jamd import midifile
-from jamd.errors import JamdError, MidiFileError
+from jamd.errors import JamdError, MidiFileError, UsageError
+from jamd.files import write_whole
 from jamd.transport import Metre
 
 _NAME = "%Y-%m-%d %H.%M.%S"
+FAVOURITES = "favourites.txt"
+LAST = "last"
 _STALE = timedelta(days=1)
 _NAME_LENGTH = len("2026-11-21 20.15.03")
 
@@ -31,6 +35,7 @@ class Session:
     seconds: float = 0.0
     player_notes: int = 0
     jamd_notes: int = 0
+    favourite: bool = False
     fault: str = ""
 
 
@@ -66,19 +71,89 @@ def _sweep(sessions: Path, now: datetime) -> None:
 def kept() -> list[Session]:
     """The sessions in the folder, the latest last."""
     try:
-        paths = [path for path in folder().glob("*.mid") if not path.name.startswith(".")]
-        return sorted(map(session_at, paths), key=lambda session: (session.when, session.path.stem))
+        found = map(session_at, _paths())
+        return sorted(found, key=lambda session: (session.when, session.path.stem))
     except OSError as error:
         raise JamdError(f"cannot list {folder()}: {error.strerror}") from error
 
 
+def _paths() -> list[Path]:
+    return sorted(path for path in folder().glob("*.mid") if not path.name.startswith("."))
+
+
+def find(name: str) -> Path:
+    """The session that `name` means: the one of that very name, with or without .mid, else the only one with
+    it inside, in any case; `last` is the latest. Raises UsageError."""
+    paths = _paths()
+    if name == LAST and paths:
+        return max(paths, key=lambda path: (_when(path), path.stem))
+    wanted = name.casefold()
+    exact = [path for path in paths if name in (path.name, path.stem)]
+    matches = exact or [path for path in paths if wanted in path.name.casefold()]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(path.stem for path in matches)
+        raise UsageError(f"session {name!r} could be any of: {names}; give more of its name")
+    raise UsageError(f"no session matches {name!r}; `jamd sessions` lists them")
+
+
+def rename(path: Path, name: str) -> Path:
+    """Give a session another name; its new path. Raises UsageError, or JamdError if it cannot be done."""
+    stem = name.removesuffix(".mid").strip()
+    if not stem or stem.startswith(".") or any(sign in stem for sign in "/\\\0") or stem == LAST:
+        raise UsageError(f"{name!r} is no name for a session; leave out slashes and a dot in front")
+    new = path.with_name(f"{stem}.mid")
+    try:
+        os.link(path, new)  # which, other than a rename, never takes another's place
+        path.unlink()
+    except FileExistsError:
+        raise UsageError(f"there is a session {stem!r} already; choose another name") from None
+    except OSError as error:
+        raise JamdError(f"cannot rename {path.name}: {error.strerror}") from error
+    if path.name in favourites():
+        _write_favourites(favourites() - {path.name} | {new.name})
+    return new
+
+
+def delete(path: Path) -> None:
+    """Remove a session for good. Raises JamdError if it cannot be done."""
+    try:
+        path.unlink()
+    except OSError as error:
+        raise JamdError(f"cannot delete {path.name}: {error.strerror}") from error
+    pick(path, False)
+
+
+def favourites() -> frozenset[str]:
+    """The file names of the sessions that were picked."""
+    try:
+        return frozenset((folder() / FAVOURITES).read_text(encoding="utf-8").splitlines())
+    except FileNotFoundError:
+        return frozenset()
+    except (OSError, UnicodeDecodeError) as error:
+        raise JamdError(f"cannot read {folder() / FAVOURITES}: {error}") from error
+
+
+def pick(path: Path, picked: bool = True) -> None:
+    """Count a session among the favourites, or no more."""
+    before = favourites()
+    after = before | {path.name} if picked else before - {path.name}
+    if after != before:
+        _write_favourites(after)
+
+
+def _write_favourites(names: frozenset[str]) -> None:
+    write_whole(folder() / FAVOURITES, "".join(f"{name}\n" for name in sorted(names)).encode())
+
+
 def session_at(path: Path) -> Session:
     """One session, read from its file."""
-    when = _when(path)
+    when, favourite = _when(path), path.name in favourites()
     try:
         piece = midifile.read(path)
     except MidiFileError as error:
-        return Session(path, when, fault=str(error).removeprefix(f"{path} "))
+        return Session(path, when, favourite=favourite, fault=str(error).removeprefix(f"{path} "))
     notes = piece.notes
     return Session(
         path,
@@ -87,6 +162,7 @@ def session_at(path: Path) -> Session:
         seconds=_seconds_at(max(note.end_beats for note in notes), piece.tempos),
         player_notes=sum(len(part.notes) for part in piece.parts if part.name == "player"),
         jamd_notes=sum(len(part.notes) for part in piece.parts if part.name == "jamd"),
+        favourite=favourite,
     )
 
 

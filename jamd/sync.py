@@ -100,7 +100,7 @@ class Internal(Free):
     def played(self, message: mido.Message, seconds: float) -> None:
         if not self.running and message.type == "note_on" and message.velocity > 0:
             self.running = True
-            self.transport = replace(self.transport, anchor_seconds=seconds)
+            self.transport = replace(self.transport, anchor_seconds=seconds, anchor_step=0.0)
 
     def tap(self, seconds: float) -> None:
         if (interval := self.taps.add(seconds)) is not None:

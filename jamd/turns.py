@@ -66,6 +66,7 @@ class Turns:
         """Whether the player has played since jamd answered."""
         self._given = 0  # the floor is jamd's on the next multiple of so many steps in the bar
         self._silent_steps = 0
+        self._past = 0  # nothing changes hands before this step
 
     @property
     def rolling(self) -> bool:
@@ -96,6 +97,19 @@ class Turns:
         if self.turn in (Turn.WAIT, Turn.CALL):
             self._given = LONGEST_BAR_STEPS if on_bar else STEPS_PER_BEAT
 
+    def keep(self) -> None:
+        """The player keeps the floor after all."""
+        self._given = 0
+
+    def change(self, form: Form, step: int, transport: Transport) -> None:
+        """From this step on, another form: a call that has no end by it, or had it, has one now."""
+        self.form = form
+        if self.turn is not Turn.CALL or form.mode is not Mode.ANSWER or form.call_bars is None:
+            return
+        if self.end_step is None or self.end_step <= step:
+            bar = transport.bar_of(self.start_step) + form.call_bars
+            self.end_step = transport.bar_line(max(bar, transport.bar_of(step) + 1))
+
     def answer(self, start_step: int, steps: int) -> Change:
         """jamd has the floor from this step on, for so long."""
         self._begin(Turn.ANSWER, start_step, start_step + steps)
@@ -105,6 +119,8 @@ class Turns:
         """This step, in which the player was `silent` or not, is over and the next is about to begin."""
         self._silent_steps = self._silent_steps + 1 if silent else 0
         following = step + 1
+        if following < self._past:
+            return None
         step_in_bar = transport.step_in_bar(following)
         on_beat = step_in_bar % STEPS_PER_BEAT == 0
         given = self._given > 0 and step_in_bar % self._given == 0
@@ -127,7 +143,9 @@ class Turns:
         return None
 
     def extend(self, step: int, transport: Transport) -> None:
-        """A call is not over before this step; what was over by then goes on to the next bar line."""
+        """The past is over: nobody takes the floor before this step, and a call that was over by then goes on
+        to the next bar line."""
+        self._past = step
         if self.turn is Turn.CALL and self.end_step is not None and self.end_step <= step:
             self.end_step = transport.bar_line(transport.bar_of(step) + 1)
 

@@ -9,6 +9,8 @@ from jamd.note import Frame
 Placed = list[tuple[float, mido.Message]]
 """Messages at positions, in steps."""
 
+SHORTEST_STEPS = 0.125
+
 
 class Voice:
     """Turns one answer's frames, in order, into messages. Every note that it begins, it ends.
@@ -19,7 +21,7 @@ class Voice:
 
     def __init__(self, channel: int, feel: float, transpose: int = 0) -> None:
         self.channel, self.feel, self.transpose = channel, feel, transpose
-        self._on: set[int] = set()
+        self._on: dict[int, float] = {}  # where each begins
 
     @property
     def sounding(self) -> frozenset[int]:
@@ -38,17 +40,26 @@ class Voice:
             )
             for onset in frame.onsets
         }
-        for pitch in sorted(self._on - frame.held):
-            placed.append((starts[pitch][0] if pitch in starts else float(begins), self._off(pitch)))
+        for pitch in sorted(self._on.keys() - frame.held):
+            ends = starts[pitch][0] if pitch in starts else float(begins)
+            # Never before it begins, which may have been moved: by swing, or because it came late.
+            ends = max(ends, self._on[pitch] + SHORTEST_STEPS)
+            if pitch in starts:
+                starts[pitch] = (ends, starts[pitch][1])
+            placed.append((ends, self._off(pitch)))
         for pitch, (position, velocity) in starts.items():
             on = mido.Message("note_on", channel=self.channel, note=self._key(pitch), velocity=velocity)
             placed.append((position, on))
-        self._on = (self._on & frame.held) | set(starts)
+        self._on = {pitch: at for pitch, at in self._on.items() if pitch in frame.held}
+        self._on |= {pitch: at for pitch, (at, _) in starts.items()}
         return placed
 
     def end(self, step: int) -> Placed:
         """Note-offs for all that sounds, at the end of the answer."""
-        placed: Placed = [(float(step), self._off(pitch)) for pitch in sorted(self._on)]
+        placed: Placed = [
+            (max(float(step), self._on[pitch] + SHORTEST_STEPS), self._off(pitch))
+            for pitch in sorted(self._on)
+        ]
         self._on.clear()
         return placed
 

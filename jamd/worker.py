@@ -51,6 +51,7 @@ class InlineWorker:
 
     def __init__(self, improviser: Improviser, post: Post) -> None:
         self._improviser, self._post = improviser, post
+        self._broken = False  # while listening, which was said
         self._wanted = 0  # the number of the answer to be written; 0 when none is
 
     def hear(self, player: Frame, own: Frame, place: Place) -> None:
@@ -87,9 +88,12 @@ class InlineWorker:
         return no_hurry
 
     def _hear(self, player: Frame, own: Frame, place: Place) -> None:
+        if self._broken:
+            return
         try:
             self._improviser.hear(player, own, place)
         except Exception as error:
+            self._broken = True
             self._post(Failed(0, _reason(error)))
 
     def _answer(

@@ -11,9 +11,10 @@ import pytest
 from fakes import Jam, Pad, Parrot, jam, note, pedal
 
 from jamd.clock import Inbox, ManualClock
-from jamd.clockin import TICKS_PER_BEAT
+from jamd.clockin import TICKS_PER_BEAT, ClockIn
 from jamd.events import Clocked, Event, Received
 from jamd.snapshot import Turn
+from jamd.transport import Metre, Transport
 
 BAR = 4 * TICKS_PER_BEAT
 JITTER_SECONDS = 0.003
@@ -218,3 +219,31 @@ def test_a_clock_that_is_not_followed_is_said_once(caplog: pytest.LogCaptureFixt
     engine.run()
     said = [record.message for record in caplog.records]
     assert said == ["MIDI clock comes in and is not followed: the time is own tempo"]
+
+
+@pytest.mark.parametrize("word", ["start", "continue"])
+def test_a_master_that_was_gone_and_begins_anew_never_takes_us_back(word: str) -> None:
+    """Two seconds were bridged before it was taken for gone; it begins again four seconds later."""
+    sync = ClockIn(Transport(120, Metre(4, 4)))
+    sync.clocked(mido.Message("start"), 0.99)
+    for seconds in ticks(steady(120), 8):
+        sync.clocked(mido.Message("clock"), seconds)
+    gone = sync.due_seconds
+    assert gone is not None
+    before = sync.transport.position_at(gone)
+    sync.advance(gone)
+    assert not sync.running
+    sync.clocked(mido.Message(word), 11.0)
+    sync.clocked(mido.Message("clock"), 11.02)
+    assert sync.running
+    assert sync.transport.position_at(11.02) >= before - 1e-6
+
+
+def test_a_key_let_go_while_others_are_struck_and_all_stands_is_let_go() -> None:
+    """C is held as the master stops; D is struck; C is let go; the master starts again."""
+    first, later = ticks(steady(120), 3), ticks(steady(120), 16, start_seconds=6.0)
+    script = [say(0.9, "start"), clock(first[:-1]), say(2.5, "stop"), say(5.99, "continue"), clock(later)]
+    script += [note(1.5, 60, 4.0), note(3.0, 62, 3.5)]
+    parrot = Parrot()
+    jam(script, 12.0, parrot, clocked=True)
+    assert not any(60 in player.sounding for player, _, _ in parrot.heard[16:])

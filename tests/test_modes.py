@@ -22,6 +22,7 @@ from jamd.rig import Rig
 from jamd.settings import Settings
 from jamd.snapshot import Turn
 from jamd.turns import Form, Mode
+from jamd.worker import InlineWorker, Post
 
 BEAT = 0.5
 """At 120 BPM; the grid begins with the first note, here at one second."""
@@ -271,3 +272,45 @@ def test_whatever_the_hands_do_nothing_hangs(
         assert sounding[pitch] in (0, 1)
     assert not any(sounding.values())
     assert not played.output.sounding
+
+
+def test_a_loop_that_is_not_wanted_after_all_begins_nothing() -> None:
+    script = [at_beat(0), [turned(START + 9 * BEAT, "loop")], [turned(START + 10 * BEAT, "loop")]]
+    played = jam(script, START + 20 * BEAT, Pad(), Form(1, 1), rig=rig())
+    assert beats(played) == [4]
+
+
+def test_a_loop_is_over_with_a_panic() -> None:
+    script = [
+        at_beat(0),
+        [turned(START + 6 * BEAT, "loop")],
+        [turned(START + 9 * BEAT, "panic")],
+        at_beat(12),
+    ]
+    played = jam(script, START + 28 * BEAT, Pad(), Form(1, 1), rig=rig())
+    assert beats(played) == [4, 8, 16]
+
+
+def test_a_solo_becomes_call_and_response_while_the_player_plays() -> None:
+    script = [at_beat(beat, length=1) for beat in range(4)]
+    script += [[turned(START + 2.2 * BEAT, "mode", "answer")]]
+    played = jam(script, START + 10 * BEAT, PadOrComp(), Form(2, 1, mode=Mode.SOLO), rig=rig())
+    assert strikes(played) == [(8.0, "on", 60)]
+
+
+def test_a_mind_that_breaks_while_it_listens_is_one_fault_and_the_next_turn_works() -> None:
+    class Deaf(Pad):
+        def hear(self, player: Frame, own: Frame, place: Place) -> None:
+            if len(minds) == 1 and len(self.heard) > 3:
+                raise RuntimeError("deaf")
+            super().hear(player, own, place)
+
+    minds: list[Deaf] = []
+
+    def make_worker(post: Post) -> InlineWorker:
+        minds.append(Deaf())
+        return InlineWorker(minds[-1], post)  # type: ignore[arg-type]
+
+    played = jam([at_beat(0), at_beat(8)], START + 16 * BEAT, form=Form(1, 1), make_worker=make_worker)
+    assert played.engine.account.faults == 1
+    assert strikes(played)[-1] == (12.0, "on", 60)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from realparts import SYNTH, Jamd, Player, sounding
 
 from jamd import sessions
+from jamd.cli import main
 from jamd.commands.sessions import command
 from jamd.errors import JamdError
 from jamd.midifile import Track, encode, messages_of
@@ -154,6 +156,91 @@ def test_the_command_gives_json(folder: Path) -> None:
         "seconds": 7.0,
         "player_notes": 8,
         "jamd_notes": 6,
+        "favourite": False,
         "fault": None,
     }
     assert broken["fault"] == "is empty; a standard MIDI file was expected"
+
+
+# Finding, naming, keeping
+
+
+@pytest.fixture
+def two(folder: Path) -> list[Path]:
+    """An evening's two sessions."""
+    paths = []
+    for hour in (20, 22):
+        path = sessions.new_path(NOW.replace(hour=hour))
+        keep(path, line(0, 4), line(4, 4))
+        paths.append(path)
+    return paths
+
+
+def refused(*arguments: str) -> str:
+    result = CliRunner().invoke(main, ["sessions", *arguments])
+    assert result.exit_code == 2
+    (said,) = result.stderr.splitlines()
+    return said
+
+
+def test_a_session_is_found_by_a_part_of_its_name_and_the_last_by_that(two: list[Path]) -> None:
+    assert sessions.find("20.15") == two[0]
+    assert sessions.find("last") == two[1]
+    assert sessions.find(two[0].name) == two[0]
+    assert refused("pick", "2026").startswith("jamd: session '2026' could be any of: 2026-11-21 20.15.03, ")
+    assert refused("pick", "1999") == "jamd: no session matches '1999'; `jamd sessions` lists them"
+
+
+def test_a_favourite_is_picked_and_stays_one_by_another_name(two: list[Path]) -> None:
+    run("pick", "last")
+    run("rename", "last", "Blue night")
+    assert [session.favourite for session in sessions.kept()] == [False, True]
+    picked = [entry["name"] for entry in json.loads(run("--favourites", "--json"))]
+    assert picked == ["Blue night.mid"]
+    run("pick", "blue", "--not")
+    assert run("--favourites") == "No session was picked yet: `jamd sessions pick last`.\n"
+
+
+@pytest.mark.parametrize("name", ["", "a/b", ".hidden", "..", "last", ".mid"])
+def test_a_name_that_is_none_is_refused_and_nothing_is_moved(two: list[Path], name: str) -> None:
+    assert "is no name for a session" in refused("rename", "last", name)
+    assert all(path.exists() for path in two)
+
+
+def test_a_name_that_is_taken_is_refused(two: list[Path]) -> None:
+    before = two[0].read_bytes()
+    assert "there is a session '2026-11-21 20.15.03' already" in refused("rename", "last", two[0].stem)
+    assert two[0].read_bytes() == before
+    assert two[1].exists()
+
+
+def test_deleting_asks_first(two: list[Path]) -> None:
+    asked = CliRunner().invoke(main, ["sessions", "delete", "last"], input="n\n")
+    assert asked.exit_code == 130
+    assert two[1].exists()
+    run("delete", "last", "20.15", "--yes")
+    assert not any(path.exists() for path in two)
+
+
+def test_a_session_is_exported_as_notes_and_as_a_picture(two: list[Path], tmp_path: Path) -> None:
+    run("export", "last", "-o", str(tmp_path / "take.mid"))
+    assert (tmp_path / "take.mid").read_bytes() == two[1].read_bytes()
+    run("export", "last", "-o", str(tmp_path / "take.png"))
+    assert (tmp_path / "take.png").read_bytes().startswith(b"\x89PNG")
+    assert "should end in .mid, .wav or .png" in refused("export", "last", "-o", str(tmp_path / "take.ogg"))
+
+
+@pytest.mark.jack
+def test_a_session_is_played_to_a_synth_and_ends_with_every_note_off(
+    two: list[Path], folder: Path, player: Player, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    (home / "data" / "jamd").mkdir(parents=True)
+    (home / "data" / "jamd" / "sessions").symlink_to(folder)
+    arguments = ("play", "last", "--backend", "jack", "--out", SYNTH)
+    with Jamd(home, *arguments, command="sessions") as playing:
+        ended = playing.wait()
+    assert ended.status == 0, ended
+    strikes = [message.pitch for message in player.heard if message.strikes]
+    assert len(strikes) == 8
+    assert not sounding(player.heard)

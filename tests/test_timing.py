@@ -120,3 +120,20 @@ def test_the_tempo_of_a_tapped_session_is_in_its_file() -> None:
     taps = [note(1.0 + tap * 0.6, 40, 1.2 + tap * 0.6) for tap in range(4)]
     played = jam([*taps, note(3.4, 60, 3.5)], 6.0, Pad(), sync=Tapped(FOUR))
     assert played.notebook.tempos == [(0.0, pytest.approx(100))]
+
+
+def test_a_tempo_turned_before_the_first_note_leaves_the_grid_at_its_beginning() -> None:
+    sync = Internal(FOUR)
+    sync.set_tempo(100, 90_000.0)  # the machine has been on for a day
+    sync.played(mido.Message("note_on", note=60), 90_010.0)
+    assert sync.transport.position_at(90_010.0) == 0
+    assert sync.transport.tempo == 100
+
+
+def test_a_click_that_sounds_when_the_grid_stands_is_ended() -> None:
+    sent: list[mido.Message] = []
+    metronome = Metronome(Click(76, 0), sent.append, early_seconds=0.0)
+    metronome.begin(0, FOUR)
+    metronome.advance(FOUR, 0.03)
+    metronome.stop()
+    assert [message.type for message in sent] == ["note_on", "note_off"]

@@ -6,7 +6,7 @@ import pytest
 
 from jamd.snapshot import Turn
 from jamd.transport import Metre, Transport
-from jamd.turns import Change, Form, Turns
+from jamd.turns import Change, Form, Mode, Turns
 
 FOUR = Transport(120, Metre(4, 4))
 
@@ -48,3 +48,24 @@ def test_an_answer_given_up_leaves_the_floor_and_a_call_goes_on() -> None:
     turns.closed(15, FOUR)
     turns.drop()
     assert turns.turn is Turn.WAIT
+
+
+def test_an_open_call_that_is_to_have_bars_ends_with_them() -> None:
+    """A solo becomes call and response while the player plays."""
+    turns = Turns(Form(2, 1, mode=Mode.SOLO))
+    play(turns, 3)
+    turns.change(Form(2, 1), 20, FOUR)
+    assert turns.end_step == 32
+    late = Turns(Form(None, 1))
+    play(late, 3)
+    late.change(Form(2, 1), 70, FOUR)
+    assert late.end_step == 80
+
+
+def test_nobody_takes_the_floor_in_the_past() -> None:
+    """A first phrase is heard once its tempo is known."""
+    turns = Turns(Form(1, 1, mode=Mode.DUET))
+    play(turns, 0)
+    turns.extend(20, FOUR)
+    assert [turns.closed(step, FOUR, silent=False) for step in range(19)] == [None] * 19
+    assert turns.closed(19, FOUR, silent=False) is Change.PLAYING_BEGINS

@@ -131,3 +131,16 @@ def test_a_device_may_send_a_note_off_back_as_a_note_on_of_velocity_zero() -> No
     echo = Echo()
     echo.sent(mido.Message("note_off", note=60, velocity=64), 1.0)
     assert echo.is_own(mido.Message("note_on", note=60, velocity=0), 1.01)
+
+
+def test_a_note_that_was_moved_ends_after_it_begins() -> None:
+    """It came late, or the player's swing went: the next step begins before it does."""
+    voice = Voice(0, 1.0)
+    (on,) = voice.play(8, Frame((Onset(60, 80),)), earliest_step=9.5)
+    (off,) = voice.play(9, Frame(), earliest_step=9.5)
+    assert on[0] < off[0]
+    (on,) = voice.play(14, Frame((Onset(60, 80),)), 0.0, swung_step=15.2)
+    off, again = voice.play(15, Frame((Onset(60, 80),)), 0.0)
+    assert on[0] < off[0] <= again[0]
+    (end,) = voice.end(12)
+    assert end[0] > again[0]

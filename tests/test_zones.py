@@ -98,3 +98,28 @@ def test_whatever_goes_through_nothing_hangs(
     for _, what, pitch in played.notes:
         (sounding.add if what == "on" else sounding.discard)(pitch)
     assert not sounding
+
+
+def test_a_quick_left_hand_loses_no_note_off() -> None:
+    """The same key again within a quarter second: its note-off is no echo of the first one's."""
+    script = [note(0.5, 36, 0.8), note(0.85, 36, 1.0), note(1.02, 36, 1.2)]
+    played = jam(script, 3.0, Pad(), rig=Rig(zones=Zones(split=MIDDLE_C, thru=Thru.REST)))
+    assert [what for _, what in sent(played, 36)] == ["on", "off"] * 3
+
+
+def test_a_key_of_the_left_hand_that_jamd_has_just_ended_on_its_own_channel_is_let_go() -> None:
+    """jamd's pad on the same key ends at 5.0 on channel 1; the left hand's on channel 2 a moment later."""
+    script = [note(1.0, 72, 1.4), note(4.0, 40, 5.1)]
+    played = jam(script, 7.0, Pad(pitch=40), rig=Rig(zones=LEFT_HAND))
+    assert sent(played, 40) == [(3.0, "on"), (4.0, "on"), (5.0, "off"), (5.1, "off")]
+
+
+def test_a_pedal_that_is_pumped_goes_through_whole() -> None:
+    pumped = [(0.5, 127), (0.9, 0), (1.0, 127), (1.1, 0)]
+    script = [
+        [Received(seconds, mido.Message("control_change", control=64, value=value))]
+        for seconds, value in pumped
+    ]
+    played = jam(script, 2.0, Pad(), rig=Rig(zones=Zones(thru=Thru.ALL)))
+    through = [(seconds, value) for seconds, what, value in played.heard if what == "control 64"]
+    assert through[:4] == pumped

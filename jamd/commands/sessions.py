@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from jamd.backends import BACKENDS
+from jamd.cli import variable_of
+from jamd.errors import JamdError, UsageError
 
-@click.command()
+
+@click.group(invoke_without_command=True)
+@click.option("--favourites", is_flag=True, help="Only those that you picked.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(as_json: bool) -> None:
-    """List the sessions that were kept, the latest last."""
+@click.pass_context
+def command(context: click.Context, favourites: bool, as_json: bool) -> None:
+    """List the sessions that were kept, the latest last; play one, name it, keep it elsewhere.
+
+    NAME is any part of a session's name that no other has, or `last`.
+    """
+    if context.invoked_subcommand is not None:
+        return
     from jamd import sessions
 
-    kept = sessions.kept()
+    kept = [session for session in sessions.kept() if session.favourite or not favourites]
     if as_json:
         import json
 
@@ -26,11 +38,15 @@ def command(as_json: bool) -> None:
                 "seconds": round(session.seconds, 3),
                 "player_notes": session.player_notes,
                 "jamd_notes": session.jamd_notes,
+                "favourite": session.favourite,
                 "fault": session.fault or None,
             }
             for session in kept
         ]
         click.echo(json.dumps(listing, indent=2))
+        return
+    if not kept and favourites:
+        click.echo("No session was picked yet: `jamd sessions pick last`.")
         return
     if not kept:
         click.echo("No session has been kept yet: play with `jamd listen`, and it will be listed here.")
@@ -41,13 +57,14 @@ def command(as_json: bool) -> None:
 
     table = Table(title=escape(str(sessions.folder())), title_justify="left")
     table.add_column("session", no_wrap=True)
-    for heading in ("length", "bars", "your notes", "jamd's notes"):
+    for heading in ("length", "bars", "your notes", "jamd's notes", "picked"):
         table.add_column(heading, justify="right")
     for session in kept:
         if not session.fault:
             minutes, seconds = divmod(round(session.seconds), 60)
             counts = (session.bars, session.player_notes, session.jamd_notes)
-            table.add_row(escape(_shown(session.path)), f"{minutes}:{seconds:02}", *map(str, counts))
+            picked = "*" if session.favourite else ""
+            table.add_row(escape(_shown(session.path)), f"{minutes}:{seconds:02}", *map(str, counts), picked)
     if table.row_count:
         Console().print(table)
     for session in kept:
@@ -55,6 +72,112 @@ def command(as_json: bool) -> None:
             click.echo(f"{_shown(session.path)} {session.fault}")
 
 
+@command.command()
+@click.argument("name")
+@click.option(
+    "--out", "out_name", metavar="PORT", help="Part of the output's name; without it, a virtual port."
+)
+@click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system.")
+def play(name: str, out_name: str | None, backend: str) -> None:
+    """Play a session, both parts, to an output. Ctrl-C ends it with every note off."""
+    import threading
+
+    from jamd import sessions
+    from jamd.backends import open_backend
+    from jamd.clock import SystemClock
+    from jamd.output import Output
+    from jamd.player import Player, performance
+
+    path = sessions.find(name)
+    session = sessions.session_at(path)
+    if session.fault:
+        raise JamdError(f"{path.name} {session.fault}")
+    with ExitStack() as stack:
+        port = stack.enter_context(open_backend(backend)).open_output(out_name)
+        output = Output(port, SystemClock())
+        stack.callback(output.close)
+        over = threading.Event()
+        player = Player(performance(path), output.pass_on, 0.0, over.set)
+        stack.callback(player.stop)
+        click.echo(f"playing {_shown(path)} to {port.name}, {round(session.seconds)} s; Ctrl-C ends it")
+        player.start()
+        over.wait()
+
+
+@command.command()
+@click.argument("name")
+@click.argument("new_name")
+def rename(name: str, new_name: str) -> None:
+    """Give a session another name."""
+    from jamd import sessions
+
+    old = sessions.find(name)
+    click.echo(f"{_shown(old)} is now {_shown(sessions.rename(old, new_name))}")
+
+
+@command.command()
+@click.argument("names", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(names: tuple[str, ...], yes: bool) -> None:
+    """Delete sessions for good, when you have said yes."""
+    from jamd import sessions
+
+    paths = list(dict.fromkeys(sessions.find(name) for name in names))
+    if not yes:
+        click.confirm(f"delete {', '.join(_shown(path) for path in paths)} for good?", abort=True)
+    for path in paths:
+        sessions.delete(path)
+        click.echo(f"deleted {_shown(path)}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--not", "unpick", is_flag=True, help="It is a favourite no more.")
+def pick(name: str, unpick: bool) -> None:
+    """Count a session among your favourites."""
+    from jamd import sessions
+
+    path = sessions.find(name)
+    sessions.pick(path, not unpick)
+    click.echo(f"{_shown(path)} is {'no longer' if unpick else 'now'} a favourite")
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="A .mid, .wav or .png file."
+)
+def export(name: str, output: Path) -> None:
+    """Copy a session to a MIDI file, or make its sound (with FluidSynth) or its picture."""
+    from jamd import midifile, sessions
+    from jamd.files import check_writable, write_whole
+    from jamd.plot import draw
+    from jamd.sound import to_wav
+
+    path = sessions.find(name)
+    check_writable(output)
+    match output.suffix.lower():
+        case ".mid":
+            write_whole(output, path.read_bytes())
+        case ".wav":
+            if to_wav(path, output) is None:
+                raise JamdError("no sound without FluidSynth and a sound font; install them, or export .mid")
+        case ".png":
+            piece = midifile.read(path)
+            parts = {part.name: part.notes for part in piece.parts}
+            title = _shown(path).removesuffix(".mid")
+            draw(output, parts.get("player", ()), parts.get("jamd", ()), piece.metres[-1][1], [], title=title)
+        case suffix:
+            raise UsageError(f"{output} should end in .mid, .wav or .png, not {suffix or 'nothing'}")
+    click.echo(f"wrote {output}")
+
+
 def _shown(path: Path) -> str:
     """A file name that any terminal can print."""
     return path.name.encode(errors="replace").decode()
+
+
+for _sub in command.commands.values():
+    for _option in _sub.params:
+        if isinstance(_option, click.Option):
+            _option.envvar = variable_of(f"sessions-{_sub.name}", max(_option.opts, key=len))
