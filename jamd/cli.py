@@ -25,7 +25,7 @@ COMMANDS = {
     "models": "List the models that are bundled, and show their cards",
     "ports": "List the MIDI inputs and outputs of this machine",
     "panic": "Silence an output now",
-    "sessions": "List the sessions that were kept, the latest last; play one, name it, keep it elsewhere",
+    "sessions": "List the sessions that were kept; play, name or copy one",
     "config": "Show what is in force for listen, and from where",
     "learn": "Bind a knob of jamd to the control that you move",
 }

@@ -17,9 +17,9 @@ from jamd.errors import JamdError, UsageError
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def command(context: click.Context, favourites: bool, as_json: bool) -> None:
-    """List the sessions that were kept, the latest last; play one, name it, keep it elsewhere.
+    """List the sessions that were kept; play, name or copy one.
 
-    NAME is any part of a session's name that no other has, or `last`.
+    The latest is last. NAME is any part of a session's name that no other has, or `last`.
     """
     if context.invoked_subcommand is not None:
         return
