@@ -66,7 +66,7 @@ def test_answers_are_in_the_drum_machines_bars_through_stop_and_continue(jack: s
     stopped = next(message.seconds for message in player.sent if message.bytes == STOP)
     for bar_line in bar_lines.values():
         answer = strikes(between(heard, bar_line - BEAT / 2, bar_line + BAR - BEAT / 2))
-        assert -0.01 < answer[0] - bar_line < HEARD_LATE_SECONDS
+        assert -HEARD_LATE_SECONDS < answer[0] - bar_line < HEARD_LATE_SECONDS
     assert not strikes(between(heard, stopped + HEARD_LATE_SECONDS, bar_lines[5] - BEAT / 2))
     assert not sounding(between(heard, 0, stopped + HEARD_LATE_SECONDS))
 
