@@ -38,6 +38,26 @@ class Echo:
         return False
 
 
+class Returns:
+    """What of all that goes out comes back in: jamd's own part, and what was passed on."""
+
+    def __init__(self) -> None:
+        self.own, self.passed = Echo(), Echo(PASSED_SECONDS)
+        self._controls: dict[tuple[int, int], int] = {}  # where each controller came in last
+
+    def are(self, message: mido.Message, seconds: float, held: bool) -> bool:
+        """Whether this message is one of them. What lets go of a key that is `held`, or moves a controller
+        from where it was, is the player's."""
+        moves = message.type == "control_change" and self._moves(message)
+        ours = self.own.is_own(message, seconds) or self.passed.is_own(message, seconds)
+        return ours and not (held or moves)
+
+    def _moves(self, message: mido.Message) -> bool:
+        place = (message.channel, message.control)
+        before, self._controls[place] = self._controls.get(place), message.value
+        return bool(before != message.value)
+
+
 def _key(message: mido.Message) -> tuple[int, ...] | None:
     """What stays the same when a device passes a message on; a note-on of velocity 0 is a note-off."""
     if message.type in ("note_on", "note_off"):

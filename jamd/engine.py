@@ -15,7 +15,7 @@ import mido
 from jamd.account import Account, Recorder
 from jamd.clock import Clock, Inbox
 from jamd.clockin import MESSAGES as CLOCK_MESSAGES
-from jamd.echo import PASSED_SECONDS, Echo
+from jamd.echo import Returns
 from jamd.events import Clocked, Event, Failed, Loaded, Panic, Predicted, Received, Stop, Unheeded
 from jamd.knobs import Turned
 from jamd.metronome import Metronome
@@ -61,10 +61,9 @@ class Engine:
         self._clock, self._sync, self._output, self._recorder = clock, sync, output, recorder
         self._rig = rig = rig or Rig()
         self._transport, self._running = sync.transport, False
-        self._echo, self._passed_echo, self._roll = Echo(), Echo(PASSED_SECONDS), PianoRoll()
-        part = Part(clock, voice, output, recorder, self._echo, rig.ahead, rig.early_seconds)
+        self._returns, self._roll = Returns(), PianoRoll()
+        part = Part(clock, voice, output, recorder, self._returns.own, rig.ahead, rig.early_seconds)
         self._partner = Partner(clock, self._transport, form, part, Minds(make_worker, self.inbox.put))
-        self._controls: dict[tuple[int, int], int] = {}  # where each came in last
         self._unheeded = False  # a clock was said to be
         self._metronome: Metronome | None = None
         if rig.click is not None:
@@ -95,10 +94,7 @@ class Engine:
 
     def receive_both(self, message: mido.Message) -> None:
         """The same of an input that both come in by."""
-        if message.type in CLOCK_MESSAGES:
-            self.receive_clock(message)
-        else:
-            self.receive(message)
+        (self.receive_clock if message.type in CLOCK_MESSAGES else self.receive)(message)
 
     def stop(self) -> None:
         """End the session; from any thread or a signal handler."""
@@ -176,9 +172,7 @@ class Engine:
         held = is_off and (
             self._roll.holds(message.note) or (passed is not None and self._output.passes(passed))
         )
-        moves = message.type == "control_change" and self._moves(message)
-        own = self._echo.is_own(message, seconds) or self._passed_echo.is_own(message, seconds)
-        if own and not (held or moves):
+        if self._returns.are(message, seconds, held):
             return
         if desk.is_bound(message):
             order = desk.match(message)
@@ -199,16 +193,10 @@ class Engine:
         else:  # what is let go while all stands is let go
             self._take_in(message, float(self._partner.step))
 
-    def _moves(self, message: mido.Message) -> bool:
-        """Whether this controller comes from elsewhere than where it was: no echo of ours would."""
-        place = (message.channel, message.control)
-        before, self._controls[place] = self._controls.get(place), message.value
-        return bool(before != message.value)
-
     def _pass_on(self, message: mido.Message) -> None:
         """Send what is not jamd's part."""
         self._output.pass_on(message)
-        self._passed_echo.sent(message, self._clock.now())
+        self._returns.passed.sent(message, self._clock.now())
 
     def _hear(self, message: mido.Message, seconds: float) -> None:
         """Take in what is played while the grid runs."""
