@@ -52,13 +52,15 @@ class Output:
         return frozenset(self._sounding)
 
     def send(self, message: mido.Message, intended_seconds: float) -> bool:
-        """Send one message; False if it was a note-on too late to be played."""
+        """Send one message; False if it was a note-on too late to be played, or the note-off of one."""
         lateness = self._clock.now() - intended_seconds
         if message.type == "note_on":
             if lateness > LATE_SECONDS:
                 self.dropped += 1
                 return False
             self.notes += 1
+        elif message.type == "note_off" and (message.channel, message.note) not in self._sounding:
+            return False
         self._send(message)
         self._lateness.append(lateness)
         if self._trace is not None:

@@ -95,6 +95,13 @@ def test_a_note_on_that_is_late_is_dropped_and_counted_but_never_a_note_off() ->
     assert output.jitter().max_ms == pytest.approx(8000)
 
 
+def test_a_note_that_was_dropped_is_not_let_go_either() -> None:
+    output, port = late_output()
+    assert not output.send(mido.Message("note_on", note=60), 2.0)
+    assert not output.send(mido.Message("note_off", note=60), 2.5)
+    assert port.heard == []
+
+
 def test_silence_stops_what_sounds_on_every_channel() -> None:
     output, port = late_output()
     for channel, pitch in ((0, 60), (5, 60), (0, 64)):
