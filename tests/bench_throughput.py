@@ -21,8 +21,9 @@ import torch
 from corpus import write_corpus
 
 from jamd.models import seq2seq, wavenet
-from jamd.training import beats, fit, pieces, reading
-from jamd.training.batches import Batch, Sampler
+from jamd.training import beats, fit, pieces, reading, sources
+from jamd.training.batches import Batch
+from jamd.training.sampler import Sampler
 
 BAR = 0.8
 WARM_UP_UPDATES = 3
@@ -72,7 +73,7 @@ class Watch:
 def read(paths: list[Path]) -> list[pieces.QuantisedPiece]:
     """The pieces in files and folders, read twice to tell what the cache saves."""
     with tempfile.TemporaryDirectory() as folder:
-        files = reading.find_files(paths)
+        files = sources.find_files(paths)
         for name in ("cold", "warm"):
             start = time.perf_counter()
             found = list(reading.read_all(files, os.cpu_count() or 1, beats.find(paths), Path(folder)))

@@ -18,11 +18,11 @@ from jamd.models.features import NOWHERE, Cue
 from jamd.models.likelihood import Talk, nats
 from jamd.models.markov import Markov
 from jamd.note import REST
-from jamd.training import framewise, judge, pieces, reading
-from jamd.training.batches import Sampler
+from jamd.training import framewise, judge, pieces, reading, sources
 from jamd.training.cases import cases_of, duet, trading
 from jamd.training.judge import Figure, Tally
 from jamd.training.markov import count, fit_blend
+from jamd.training.sampler import Sampler
 
 
 def evaluate(*args: object) -> Result:
@@ -44,7 +44,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 def read(folder: Path) -> list[pieces.QuantisedPiece]:
-    found = reading.read_all(reading.find_files([folder]), 1)
+    found = reading.read_all(sources.find_files([folder]), 1)
     return [piece for piece in found if isinstance(piece, pieces.QuantisedPiece)]
 
 

@@ -17,7 +17,7 @@ from jamd import midifile
 from jamd.errors import JamdError
 from jamd.midiwrite import Track, messages_of
 from jamd.note import Note
-from jamd.training import beats, pieces, reading
+from jamd.training import beats, pieces, reading, sources
 from jamd.transport import Metre
 
 
@@ -27,9 +27,9 @@ def piece_of(path: Path, annotations: dict[str, beats.Annotation] | None = None)
     return piece
 
 
-def refusal(path: Path, annotations: dict[str, beats.Annotation] | None = None) -> reading.Skipped:
+def refusal(path: Path, annotations: dict[str, beats.Annotation] | None = None) -> sources.Skipped:
     (piece,) = reading.read_all([path], 1, annotations)
-    assert isinstance(piece, reading.Skipped)
+    assert isinstance(piece, sources.Skipped)
     assert str(path) in piece.reason
     assert "\n" not in piece.reason
     return piece
@@ -144,7 +144,7 @@ def test_beat_tracks_are_no_recordings(tmp_path: Path) -> None:
     path, annotations = write_solo(tmp_path, [1, 2, 3, 4], [0.0])
     tracks = [annotations["solo"].beats, annotations["solo"].phrases]
     assert all(tracks)
-    assert reading.find_files([tmp_path, path, *filter(None, tracks)]) == [path]
+    assert sources.find_files([tmp_path, path, *filter(None, tracks)]) == [path]
     assert beats.find(filter(None, tracks)) == annotations
 
 
@@ -246,12 +246,12 @@ def test_skipped_files_are_counted_by_reason(tmp_path: Path) -> None:
     (tmp_path / "c.mid").write_bytes(DRUMS)
     for name in "def":
         write_song(tmp_path / f"{name}.mid", scale_chords(60))
-    found = reading.read_all(reading.find_files([tmp_path]), 1)
-    skipped = [piece for piece in found if isinstance(piece, reading.Skipped)]
-    assert reading.tally(skipped) == (
+    found = reading.read_all(sources.find_files([tmp_path]), 1)
+    skipped = [piece for piece in found if isinstance(piece, sources.Skipped)]
+    assert sources.tally(skipped) == (
         "5 skipped: not a readable MIDI file: 2; a copy: 2; no notes (drums are left out): 1"
     )
-    assert reading.tally([]) == "0 skipped"
+    assert sources.tally([]) == "0 skipped"
 
 
 # --- many files, and the cache

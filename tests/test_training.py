@@ -20,7 +20,8 @@ from jamd.models import bundle
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH
 from jamd.note import Note, frames_of
 from jamd.training import pieces, reading, runs
-from jamd.training.batches import OWN, PLAYER, Sampler, converse
+from jamd.training.batches import OWN, PLAYER, converse
+from jamd.training.sampler import Sampler
 
 SMALL = ["--hidden", "16", "--epochs", "1", "--batch", "4", "--steps", "64", "--no-cache"]
 SMALL += ["--sample-epochs", "0", "--checkpoint-epochs", "1000"]

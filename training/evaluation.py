@@ -17,12 +17,12 @@ from jamd.improviser import Improviser
 from jamd.models.bundle import Bundle
 from jamd.models.likelihood import Nats, nats
 from jamd.models.mind import Mind, open_mind
-from jamd.training import beats, cache, copying, framewise, judge, reading
+from jamd.training import beats, cache, copying, framewise, judge, reading, sources
 from jamd.training.cases import Case, answered, cases_of, duet, foils, trading, whole, without_call
 from jamd.training.judge import Figure, Row, Tally
 from jamd.training.measures import Passage
 from jamd.training.pieces import QuantisedPiece
-from jamd.training.reading import Skipped
+from jamd.training.sources import Skipped
 from jamd.voice import Voice
 
 Say = Callable[[str], None]
@@ -49,7 +49,7 @@ def read(
     Beat tracks are looked for in `beats_in`. What cannot be used is said and left out; raises JamdError when
     nothing is left.
     """
-    files = reading.find_files(paths)
+    files = sources.find_files(paths)
     held_out = [file for file in files if not reading.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
     return _read(held_out or files, paths, beats_in, progress, say)
 
@@ -58,7 +58,7 @@ def read_index(
     paths: Sequence[Path], beats_in: Sequence[Path], progress: Progress, say: Say
 ) -> copying.Index:
     """An index of the pieces in files and folders; those in folders named `valid` are left out."""
-    files = [file for file in reading.find_files(paths) if reading.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
+    files = [file for file in sources.find_files(paths) if reading.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
     return copying.index_of(whole(piece) for piece in _read(files, paths, beats_in, progress, say))
 
 
@@ -76,7 +76,7 @@ def _read(
         else:
             known.append(piece)
     if len(skipped) > 1:
-        say(reading.tally(skipped))
+        say(sources.tally(skipped))
     if not known:
         raise JamdError(f"no MIDI file with notes in {where}")
     return known

@@ -14,13 +14,14 @@ import numpy as np
 
 from jamd.errors import JamdError
 from jamd.models.phrases import Hashes, Phrases, filter_of, phrases_of
-from jamd.training import beats, cache, framewise, reading
-from jamd.training.batches import Batch, Conversation, Sampler, batch_of
+from jamd.training import beats, cache, framewise, reading, sources
+from jamd.training.batches import Batch, Conversation, batch_of
 from jamd.training.cases import Case, cases_of
 from jamd.training.chunks import Chunks
 from jamd.training.fit import Source
 from jamd.training.pieces import QuantisedPiece
-from jamd.training.reading import Skipped
+from jamd.training.sampler import Sampler
+from jamd.training.sources import Skipped
 
 BENCHMARK_SUFFIX = ".npz"
 QUESTIONS = 96
@@ -67,7 +68,7 @@ def recordings(
 ) -> Music:
     """MIDI files and folders of them. `emphasis` is how much more often pieces in folders of these names are
     drawn. Raises JamdError when none has notes."""
-    files = reading.find_files(paths)
+    files = sources.find_files(paths)
     annotations = beats.find(paths)
     any_folder = any(not reading.HELD_OUT_FOLDERS.isdisjoint(file.parts) for file in files)
     folder = cache.default_folder() if cached else None
@@ -86,7 +87,7 @@ def recordings(
             teach.append(piece)
             weights.append(math.prod(emphasis.get(part, 1.0) for part in file.parts))
     if len(skipped) > 1:
-        say(reading.tally(skipped))
+        say(sources.tally(skipped))
     if not teach and not held_out:
         raise JamdError(f"no MIDI file with notes in {', '.join(map(str, paths))}")
     if not teach or not held_out:  # a handful of pieces: nothing to spare, so the score is only of the fit

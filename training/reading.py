@@ -1,13 +1,11 @@
-"""MIDI files found, read by several processes, and kept; which of them are held out."""
+"""MIDI files read by several processes, and kept; which of them are held out."""
 
 from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
 import signal
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -21,8 +19,8 @@ from jamd.models.tokens import KEYS, LOWEST_PITCH
 from jamd.note import STEPS_PER_BEAT
 from jamd.training import beats, cache, pieces
 from jamd.training.pieces import QuantisedPiece
+from jamd.training.sources import Skipped
 
-SUFFIXES = {".mid", ".midi", ".kar"}
 HELD_OUT_FOLDERS = {"valid", "validation", "val"}
 FORMAT = f"1, {STEPS_PER_BEAT} steps, {KEYS} keys from {LOWEST_PITCH}"
 """Of what the cache keeps for a file. Raise its number with every change to what reading a file gives."""
@@ -32,43 +30,6 @@ LARGEST_BYTES = 4 * 2**20
 CHUNK_FILES = 1024
 FEW_FILES = 8
 """So few are read sooner than another process has started."""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A file that was left out, and why, in one line: the path, the kind of fault, often a colon and more."""
-
-    path: Path
-    reason: str
-
-    @property
-    def kind(self) -> str:
-        """What is wrong, without the names and numbers of this one file."""
-        what = self.reason.removeprefix(f"{self.path} ").partition(":")[0]
-        return "is a copy" if what.startswith("is a copy of ") else what
-
-
-def tally(skipped: Iterable[Skipped]) -> str:
-    """How many files were skipped, and for each kind of reason how many, in one line."""
-    kinds = Counter(file.kind for file in skipped)
-    each = "; ".join(
-        f"{kind.removeprefix('is ').removeprefix('has ')}: {count}" for kind, count in kinds.most_common()
-    )
-    return f"{kinds.total()} skipped" + (f": {each}" if each else "")
-
-
-def find_files(paths: Iterable[Path]) -> list[Path]:
-    """MIDI files in files and folders, sorted. Raises JamdError for a path that is not there."""
-    found: set[Path] = set()
-    for path in paths:
-        if path.is_file():
-            found.update(() if beats.is_annotation(path) else (path,))
-        elif path.is_dir():
-            for folder, _, names in os.walk(path):
-                found.update(Path(folder, name) for name in names if Path(name).suffix.lower() in SUFFIXES)
-        else:
-            raise JamdError(f"there is no file or folder {path}")
-    return sorted(found)
 
 
 @dataclass(frozen=True, slots=True)
