@@ -28,6 +28,7 @@ __all__ = [
     "encode",
     "messages_of",
     "notes_of",
+    "parsed",
     "read",
 ]
 
@@ -67,14 +68,19 @@ def read(path: Path) -> Piece:
         raise MidiFileError(f"cannot read {path}: {error.strerror}") from error
     if len(content) > LARGEST_BYTES:
         raise MidiFileError(f"{path} is too large for a MIDI file: over {LARGEST_BYTES >> 20} MiB")
+    return parsed(content, str(path))
+
+
+def parsed(content: bytes, where: str) -> Piece:
+    """The music in a MIDI file's bytes, which lay `where`. Raises MidiFileError."""
     if not content:
-        raise MidiFileError(f"{path} is empty; a standard MIDI file was expected")
+        raise MidiFileError(f"{where} is empty; a standard MIDI file was expected")
     try:
         piece = _piece(content)
     except Malformed as error:
-        raise MidiFileError(f"{path} is not a readable MIDI file: {error}") from error
+        raise MidiFileError(f"{where} is not a readable MIDI file: {error}") from error
     if not piece.parts:
-        raise MidiFileError(f"{path} has no notes (drums are left out)")
+        raise MidiFileError(f"{where} has no notes (drums are left out)")
     return piece
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jamd.note import Note
 from jamd.training import cases, copying, measures, pieces, reading
 from jamd.training.measures import Passage, passage_of
+from jamd.training.sources import Recording
 
 BAR = 16
 
@@ -172,7 +173,7 @@ def test_windows_tell_attacks_from_holds_and_leave_out_what_stands_still() -> No
 
 
 def song(path: Path, notes: list[Note], metre: str = "4/4") -> pieces.QuantisedPiece:
-    (piece,) = reading.read_all([write_song(path, notes, metre=metre)], 1)
+    (piece,) = reading.read_all([Recording(write_song(path, notes, metre=metre))], 1)
     assert isinstance(piece, pieces.QuantisedPiece)
     return piece
 

@@ -18,17 +18,18 @@ from jamd.errors import JamdError
 from jamd.midiwrite import Track, messages_of
 from jamd.note import Note
 from jamd.training import beats, pieces, reading, sources
+from jamd.training.sources import Recording
 from jamd.transport import Metre
 
 
 def piece_of(path: Path, annotations: dict[str, beats.Annotation] | None = None) -> pieces.QuantisedPiece:
-    (piece,) = reading.read_all([path], 1, annotations)
+    (piece,) = reading.read_all([Recording(path)], 1, annotations)
     assert isinstance(piece, pieces.QuantisedPiece), piece.reason
     return piece
 
 
 def refusal(path: Path, annotations: dict[str, beats.Annotation] | None = None) -> sources.Skipped:
-    (piece,) = reading.read_all([path], 1, annotations)
+    (piece,) = reading.read_all([Recording(path)], 1, annotations)
     assert isinstance(piece, sources.Skipped)
     assert str(path) in piece.reason
     assert "\n" not in piece.reason
@@ -144,7 +145,7 @@ def test_beat_tracks_are_no_recordings(tmp_path: Path) -> None:
     path, annotations = write_solo(tmp_path, [1, 2, 3, 4], [0.0])
     tracks = [annotations["solo"].beats, annotations["solo"].phrases]
     assert all(tracks)
-    assert sources.find_files([tmp_path, path, *filter(None, tracks)]) == [path]
+    assert sources.find_files([tmp_path, path, *filter(None, tracks)]) == [Recording(path)]
     assert beats.find(filter(None, tracks)) == annotations
 
 
@@ -262,7 +263,11 @@ def write_songs(folder: Path, count: int) -> list[Path]:
 
 
 def read(paths: list[Path], workers: int, folder: Path | None = None) -> list[pieces.QuantisedPiece]:
-    return [p for p in reading.read_all(paths, workers, None, folder) if isinstance(p, pieces.QuantisedPiece)]
+    return [
+        p
+        for p in reading.read_all([Recording(path) for path in paths], workers, None, folder)
+        if isinstance(p, pieces.QuantisedPiece)
+    ]
 
 
 def test_processes_read_what_one_reads_in_the_same_order(tmp_path: Path) -> None:
@@ -278,17 +283,17 @@ def test_a_file_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     path, annotations = write_solo(tmp_path, [1, 2, 3, 4] * 2, [0.0, 2.0, 4.0], begins=(1,))
     cache = tmp_path / "cache"
     parsed = []
-    whole = midifile.read
-    monkeypatch.setattr(midifile, "read", lambda path: parsed.append(path) or whole(path))
-    (first,) = reading.read_all([path], 1, annotations, cache)
-    (again,) = reading.read_all([path], 1, annotations, cache)
+    whole = midifile.parsed
+    monkeypatch.setattr(midifile, "parsed", lambda *given: parsed.append(given) or whole(*given))
+    (first,) = reading.read_all([Recording(path)], 1, annotations, cache)
+    (again,) = reading.read_all([Recording(path)], 1, annotations, cache)
     assert isinstance(first, pieces.QuantisedPiece)
     assert isinstance(again, pieces.QuantisedPiece)
     assert same(first, again)
     assert len(parsed) == 1
 
     renamed = path.rename(tmp_path / "other.mid")  # without its beats: another piece
-    (plain,) = reading.read_all([renamed], 1, annotations, cache)
+    (plain,) = reading.read_all([Recording(renamed)], 1, annotations, cache)
     assert isinstance(plain, pieces.QuantisedPiece)
     assert (plain.name, len(plain.phrase_steps), len(parsed)) == ("other.mid", 0, 2)
 
@@ -297,7 +302,7 @@ def test_a_changed_beat_track_is_another_piece(tmp_path: Path) -> None:
     bars = []
     for in_bar in ([1, 2, 3, 4, 1, 2, 3, 4], [1, 2, 3, 1, 2, 3, 1, 2]):
         path, annotations = write_solo(tmp_path, in_bar, [0.0, 2.0, 6.0])
-        (piece,) = reading.read_all([path], 1, annotations, tmp_path / "cache")
+        (piece,) = reading.read_all([Recording(path)], 1, annotations, tmp_path / "cache")
         assert isinstance(piece, pieces.QuantisedPiece)
         bars.append((piece.sha256, piece.bar_lines.tolist()))
     assert bars == [(bars[0][0], [0, 16, 26]), (bars[0][0], [0, 12, 24, 26])]
@@ -308,7 +313,7 @@ def test_the_cache_may_be_deleted_while_it_is_used(tmp_path: Path, monkeypatch: 
     paths, cache = write_songs(tmp_path / "music", 6), tmp_path / "cache"
     expected = read(paths, 1, cache)
     seen = []
-    for piece in reading.read_all(paths, 1, None, cache):
+    for piece in reading.read_all([Recording(path) for path in paths], 1, None, cache):
         shutil.rmtree(cache, ignore_errors=True)
         seen.append(piece)
     assert all(

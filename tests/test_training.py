@@ -22,6 +22,7 @@ from jamd.note import Note, frames_of
 from jamd.training import pieces, reading, runs
 from jamd.training.batches import OWN, PLAYER, converse
 from jamd.training.sampler import Sampler
+from jamd.training.sources import Recording
 
 SMALL = ["--hidden", "16", "--epochs", "1", "--batch", "4", "--steps", "64", "--no-cache"]
 SMALL += ["--sample-epochs", "0", "--checkpoint-epochs", "1000"]
@@ -37,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 def piece_of(tmp_path: Path, notes: list[Note], metre: str = "4/4") -> pieces.QuantisedPiece:
     path = write_song(tmp_path / "song.mid", notes, metre=metre)
-    (piece,) = reading.read_all([path], 1)
+    (piece,) = reading.read_all([Recording(path)], 1)
     assert isinstance(piece, pieces.QuantisedPiece)
     return piece
 

@@ -50,7 +50,7 @@ def read(
     nothing is left.
     """
     files = sources.find_files(paths)
-    held_out = [file for file in files if not reading.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
+    held_out = [file for file in files if not reading.HELD_OUT_FOLDERS.isdisjoint(file.folders)]
     return _read(held_out or files, paths, beats_in, progress, say)
 
 
@@ -58,7 +58,7 @@ def read_index(
     paths: Sequence[Path], beats_in: Sequence[Path], progress: Progress, say: Say
 ) -> copying.Index:
     """An index of the pieces in files and folders; those in folders named `valid` are left out."""
-    files = [file for file in sources.find_files(paths) if reading.HELD_OUT_FOLDERS.isdisjoint(file.parts)]
+    files = [file for file in sources.find_files(paths) if reading.HELD_OUT_FOLDERS.isdisjoint(file.folders)]
     return copying.index_of(whole(piece) for piece in _read(files, paths, beats_in, progress, say))
 
 

@@ -70,7 +70,7 @@ def recordings(
     drawn. Raises JamdError when none has notes."""
     files = sources.find_files(paths)
     annotations = beats.find(paths)
-    any_folder = any(not reading.HELD_OUT_FOLDERS.isdisjoint(file.parts) for file in files)
+    any_folder = any(not reading.HELD_OUT_FOLDERS.isdisjoint(file.folders) for file in files)
     folder = cache.default_folder() if cached else None
     found = reading.read_all(files, os.cpu_count() or 1, annotations, folder)
     teach: list[QuantisedPiece] = []
@@ -85,7 +85,7 @@ def recordings(
             held_out.append(piece)
         else:
             teach.append(piece)
-            weights.append(math.prod(emphasis.get(part, 1.0) for part in file.parts))
+            weights.append(math.prod(emphasis.get(part, 1.0) for part in file.folders))
     if len(skipped) > 1:
         say(sources.tally(skipped))
     if not teach and not held_out:

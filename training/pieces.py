@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +48,10 @@ class QuantisedPiece:
     """Where phrases of the first part begin, (phrases,), rising; none where unknown."""
     on_grid: bool = True
     """Whether its beats are those of the music. Where not, offsets are noise."""
+    found: bool = False
+    """Whether its beats were looked for in what is played, as the file's ticks say nothing of them."""
+    sure: float = 1.0
+    """How likely those beats are right, 0 to 1."""
 
     @property
     def steps(self) -> int:
@@ -116,46 +119,54 @@ def _bar_lines(piece: midifile.Piece, end_step: int) -> Int32s:
     return np.array([*lines, end_step], np.int32)
 
 
-def _check(piece: midifile.Piece, path: Path) -> None:
+def _check(piece: midifile.Piece, where: str) -> None:
     """Raise MidiFileError for what is no piece of music, before it fills the memory or misleads the beat."""
     notes = sum(len(part.notes) for part in piece.parts)
     if not notes:
-        raise MidiFileError(f"{path} has no notes on its beats")
+        raise MidiFileError(f"{where} has no notes on its beats")
     if notes > MOST_NOTES:
-        raise MidiFileError(f"{path} holds too many notes for one piece: {notes}, more than {MOST_NOTES}")
+        raise MidiFileError(f"{where} holds too many notes for one piece: {notes}, more than {MOST_NOTES}")
     end_beats = max(note.end_beats for part in piece.parts for note in part.notes)
     seconds = float(beats.seconds_at(piece, np.array([end_beats]))[0])
     tempo = 60 * end_beats / seconds
     slowest, fastest = MEAN_TEMPOS
     if not slowest <= tempo <= fastest:
         raise MidiFileError(
-            f"{path} has an absurd tempo: {tempo:.4g} beats a minute, not {slowest:g} to {fastest:g}"
+            f"{where} has an absurd tempo: {tempo:.4g} beats a minute, not {slowest:g} to {fastest:g}"
         )
     if seconds > LONGEST_SECONDS or end_beats * STEPS_PER_BEAT > LONGEST_PIECE_STEPS:
         raise MidiFileError(
-            f"{path} lasts too long for one piece: {seconds / 3600:.1f} hours, {end_beats:.0f} beats"
+            f"{where} lasts too long for one piece: {seconds / 3600:.1f} hours, {end_beats:.0f} beats"
         )
 
 
 @contextmanager
-def blaming_the_beats(path: Path) -> Iterator[None]:
+def blaming_the_beats(where: str) -> Iterator[None]:
     """Name the file whose beat track is at fault. Raises MidiFileError."""
     try:
         yield
     except JamdError as error:
-        raise MidiFileError(f"{path} has an unusable beat track: {error}") from error
+        raise MidiFileError(f"{where} has an unusable beat track: {error}") from error
 
 
-def read(path: Path, annotation: beats.Annotation | None, sha256: str) -> QuantisedPiece:
-    """The piece in a file, on the beats of its track if it has one. Raises MidiFileError."""
-    piece = midifile.read(path)
-    _check(piece, path)
+def read(
+    content: bytes,
+    where: str,
+    name: str,
+    sha256: str,
+    annotation: beats.Annotation | None = None,
+    assume_grid: bool = False,
+) -> QuantisedPiece:
+    """The piece in a file's bytes, which lay `where`: on the beats of its track if it has one. Raises
+    MidiFileError."""
+    piece = midifile.parsed(content, where)
+    _check(piece, where)
     if annotation is None:
         starts = np.array([note.start_beats for part in piece.parts for note in part.notes])
-        return quantised(piece, path.name, sha256, on_grid=keeps_time(starts))
-    with blaming_the_beats(path):
+        return quantised(piece, name, sha256, on_grid=assume_grid or keeps_time(starts))
+    with blaming_the_beats(where):
         track = beats.read_beats(annotation.beats)
         phrases = beats.read_phrases(annotation.phrases) if annotation.phrases else np.zeros(0)
         piece = beats.align(piece, track)
-    _check(piece, path)
-    return quantised(piece, path.name, sha256, track.beats_at(phrases))
+    _check(piece, where)
+    return quantised(piece, name, sha256, track.beats_at(phrases))
