@@ -18,7 +18,7 @@ COMMANDS = {
     "listen": "Play with you: hear one port, answer on another, in time",
     "jam": "Hear jamd play with a built-in player, nothing plugged in",
     "render": "Answer a MIDI file with a MIDI file",
-    "train": "Learn from recordings: MIDI files or folders of them",
+    "train": "Learn from recordings: MIDI files, folders, archives",
     "evaluate": "Score models side by side, with the floor beside them",
     "runs": "List training runs, show one, compare several",
     "bench": "Measure what this machine can do",
@@ -26,12 +26,13 @@ COMMANDS = {
     "ports": "List the MIDI inputs and outputs of this machine",
     "panic": "Silence an output now",
     "sessions": "List the sessions that were kept; play, name or copy one",
+    "profiles": "List what jamd has learned of each player; rename, delete",
     "config": "Show what is in force for listen, and from where",
     "learn": "Bind a knob of jamd to the control that you move",
 }
 """Every command with the first sentence of its help, so that `jamd --help` imports none of them."""
 
-PLAYING = frozenset({"listen", "jam", "render", "evaluate", "bench"})
+PLAYING = frozenset({"listen", "jam", "render", "evaluate", "bench", "train"})
 """Those that step a model in numpy."""
 
 INTERRUPTED = 130

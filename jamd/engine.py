@@ -63,7 +63,8 @@ class Engine:
         self._transport, self._running = sync.transport, False
         self._returns, self._roll = Returns(), PianoRoll()
         part = Part(clock, voice, output, recorder, self._returns.own, rig.ahead, rig.early_seconds)
-        self._partner = Partner(clock, self._transport, form, part, Minds(make_worker, self.inbox.put))
+        minds = Minds(make_worker, self.inbox.put, rig.keep)
+        self._partner = Partner(clock, self._transport, form, part, minds)
         self._unheeded = False  # a clock was said to be
         self._metronome: Metronome | None = None
         if rig.click is not None:

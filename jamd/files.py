@@ -9,8 +9,9 @@ from pathlib import Path
 from jamd.errors import JamdError
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Put `content` at `path`: written beside it, flushed to the disk, then renamed over it.
+    Who may read and write it is said by `mode`.
 
     Raises JamdError in one line when the folder is missing or cannot be written; nothing is left behind.
     """
@@ -23,7 +24,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(beside, 0o644)
+        os.chmod(beside, mode)
         os.replace(beside, path)
     except OSError as error:
         os.unlink(beside)

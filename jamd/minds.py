@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from jamd.models.evening import Heard
 from jamd.settings import Settings
-from jamd.worker import Heard, Post, Worker
+from jamd.worker import Post, Worker
 
 REMEMBERED_STEPS = 512
 """What a mind that takes over is told of the session."""
 
 MakeWorker = Callable[[Post], Worker]
+Keep = Callable[[Heard], None]
+"""Takes a step of the session as it was played, at once."""
 
 
 class Minds:
     """Keeps a worker at work. `make_worker` is called again after a fault: a mind that failed is not trusted
     with its memory."""
 
-    def __init__(self, make_worker: MakeWorker, post: Post) -> None:
-        self._make_worker, self._post = make_worker, post
+    def __init__(self, make_worker: MakeWorker, post: Post, keep: Keep | None = None) -> None:
+        """`keep` is told all that is heard."""
+        self._make_worker, self._post, self._keep = make_worker, post, keep
         self.worker = make_worker(post)
         self._next: Worker | None = None
         self._settings: Settings | None = None  # what the player has turned; None is as the mind was opened
@@ -35,6 +39,8 @@ class Minds:
         """One step of both parts, as it was played."""
         self._heard.append(heard)
         self._heard_steps += 1
+        if self._keep is not None:
+            self._keep(heard)
         for worker in self._workers:
             worker.hear(*heard)
 

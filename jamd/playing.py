@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from jamd.gather import Number, gathered
 
 if TYPE_CHECKING:
     from jamd.improviser import Improviser
+    from jamd.models.evening import Evening
     from jamd.settings import Settings
     from jamd.voice import Voice
 
@@ -67,17 +68,20 @@ class Playing:
         wishes = Wishes(self.register, fixed, self.key == AUTO, self.candidates)
         return Settings(Knobs(self.temperature, self.top_p, self.density), wishes, self.echo)
 
-    def improvisers(self, model: str | None = None) -> Callable[[], Improviser]:
+    def improvisers(
+        self, model: str | None = None, evenings: Sequence[Evening] = ()
+    ) -> Callable[[], Improviser]:
         """Load the model, this one or another, once; each call gives an improviser that has heard nothing
-        yet."""
+        yet, but remembers earlier evenings."""
         from jamd.improviser import Improviser
         from jamd.models import bundle
-        from jamd.models.mind import open_mind
+        from jamd.models.mind import open_mind, teach
 
         settings = self.settings()
         found = bundle.read(bundle.find(model or self.model, models_folder()))
         # with a memory even where there is no echo: it may be turned up
         mind = open_mind(found, self.device, self.echo or 1.0)
+        teach(mind, evenings)
 
         def improviser() -> Improviser:
             made = Improviser(mind, settings.knobs, self.seed, settings.wishes, found.phrases)

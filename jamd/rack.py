@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from jamd.events import Loaded
 from jamd.improviser import Improviser
 from jamd.minds import MakeWorker, Minds
+from jamd.models.evening import Heard
 from jamd.priority import keep_to
-from jamd.worker import Heard, Post
+from jamd.worker import Post
 
 Improvisers = Callable[[str], Callable[[], Improviser]]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from jamd.clockout import ClockOut
 from jamd.desk import Desk
 from jamd.metronome import Click
+from jamd.minds import Keep
 from jamd.part import AHEAD, Ahead
 from jamd.settings import Settings
 from jamd.zones import Zones
@@ -14,8 +15,8 @@ from jamd.zones import Zones
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """What an engine may have. `early_seconds`: how long before its time all is
-    sent. In the first `count_in_steps` the player is not heard yet."""
+    """What an engine may have. `early_seconds`: how long before its time all is sent. In the first
+    `count_in_steps` the player is not heard yet. `keep` is told each step of the session."""
 
     zones: Zones = field(default_factory=Zones)
     ahead: Ahead = AHEAD
@@ -24,4 +25,5 @@ class Rig:
     clock_out: ClockOut | None = None
     click: Click | None = None
     click_until_step: int | None = None  # a click that only counts in
+    keep: Keep | None = None
     desk: Desk = field(default_factory=lambda: Desk(Settings()))

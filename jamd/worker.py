@@ -17,8 +17,6 @@ from jamd.settings import Settings
 Post = Callable[[Event], None]
 Job = Callable[[], None]
 Frames = Sequence[Frame]
-Heard = tuple[Frame, Frame, Place]
-"""A step as it was: the player's frame, jamd's own, and where it lay."""
 
 
 class Worker(Protocol):

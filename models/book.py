@@ -37,6 +37,7 @@ _POWER = [pow(_BASE, n, 1 << 64) for n in range(_LONGEST + 1)]
 _SOUGHT = [
     (n, by_intervals, _POWER[n - by_intervals], hash((n, by_intervals))) for n, by_intervals in CONTEXTS
 ]
+_NO_ATTACK = hash(()), hash((0, 0))
 _KEY_OF = [key_of(pitch) for pitch in range(128)]
 
 Attacks = tuple[int, int]
@@ -53,6 +54,17 @@ def word_of(*parts: Frame) -> list[int]:
     if not holds:
         return sorted(attacks, reverse=True)
     return [key if key in attacks else KEYS + key for key in sorted(attacks | holds, reverse=True)]
+
+
+def _step_of(word: Sequence[int], last_top: int) -> tuple[int, int, int, int]:
+    """A step's attacks, their shape and highest key, and the numbers by which contexts know it: as it is, and
+    by its interval to the attacks before, the highest of which was `last_top`."""
+    attacks = tuple([token for token in word if token < KEYS])
+    if not attacks:
+        return 0, last_top, *_NO_ATTACK
+    top = attacks[0]
+    shape = hash(tuple([token - top for token in attacks])) or 1
+    return shape, top, hash(attacks), hash((shape, top - last_top))
 
 
 class Trail:
@@ -74,20 +86,16 @@ class Trail:
 
     def add(self, word: Sequence[int]) -> Attacks:
         """One more step."""
-        attacks = tuple([token for token in word if token < KEYS])
-        shape, rise = 0, 0
-        if attacks:
-            top = attacks[0]
-            shape = hash(tuple([token - top for token in attacks])) or 1
-            rise, self.top = top - self.top, top
+        shape, top, hashed, hashed_moved = _step_of(word, self.top)
+        self.top = top
         plain, moved, shapes, onsets = self.plain, self.moved, self.shapes, self.onsets
-        plain.append((plain[-1] * _BASE + hash(attacks)) & _MASK)
-        moved.append((moved[-1] * _BASE + hash((shape, rise))) & _MASK)
+        plain.append((plain[-1] * _BASE + hashed) & _MASK)
+        moved.append((moved[-1] * _BASE + hashed_moved) & _MASK)
         shapes.append(shape)
         onsets.append(onsets[-1] + (shape != 0))
         del plain[0], moved[0], shapes[0], onsets[0]
         self.steps += 1
-        return shape, self.top
+        return shape, top
 
     def contexts(self) -> list[Context]:
         """The contexts that end here, longest first: none without an attack. Where nothing begins, the
@@ -106,6 +114,33 @@ class Trail:
                 number = plain[-1] - plain[-1 - n] * power
             found.append((number + salt & _MASK, by_intervals, attacked))
         return found
+
+
+def contexts_of(words: Sequence[Sequence[int]]) -> tuple[list[Attacks], Ints, Ints]:
+    """What a `Trail` makes of S steps, all at once: the attacks of each, and of all contexts that end in them
+    their numbers and the steps they end with, (contexts,) each."""
+    attacks, hashed, top = list[Attacks](), list[tuple[int, int, int]](), 0
+    for word in words:
+        shape, top, plain, moved = _step_of(word, top)
+        attacks.append((shape, top))
+        hashed.append((shape & _MASK, plain & _MASK, moved & _MASK))
+    # before the first step there is nothing, which no context reaches
+    before = np.zeros((_LONGEST, 3), np.uint64)
+    shapes, as_is, by_rise = np.concatenate([before, np.array(hashed, np.uint64).reshape(-1, 3)]).T
+    onsets = np.cumsum(shapes != 0)
+    steps = np.flatnonzero(shapes)
+    numbers, ends = [], []
+    for n, by_intervals, _, salt in _SOUGHT:
+        here = steps[steps - _LONGEST + 1 >= n]
+        if by_intervals:
+            here = here[onsets[here] - onsets[here - n] >= MOVED_ONSETS]
+        each = [*[by_rise] * (n - 1), shapes] if by_intervals else [as_is] * n
+        number = np.full(len(here), salt & _MASK, np.uint64)
+        for back, of_step in enumerate(each):
+            number += of_step[here - back] * np.uint64(_POWER[back])
+        numbers.append(number)
+        ends.append(here - _LONGEST)
+    return attacks, np.concatenate(numbers), np.concatenate(ends)
 
 
 TOPS = 128

@@ -29,6 +29,8 @@ DECAY = 0.99
 """Per step: a note counts half after 69 steps, four bars of 4/4."""
 MARGIN = 0.05
 """How much more of the notes a new signature must explain before it is believed."""
+BLOCK_STEPS = 16
+"""Where all is known, the key is asked for once in so many steps."""
 HEARD_AGAIN_STEPS = 192
 """What a network hears again in the new key when the key changes: as much as it was trained on at once."""
 
@@ -50,6 +52,32 @@ def moved(frame: Frame, semitones: int) -> Frame:
 
     onsets = tuple(Onset(to(o.pitch), o.velocity, o.offset_steps) for o in frame.onsets)
     return Frame(onsets, frozenset(to(pitch) for pitch in frame.held))
+
+
+def shifts_to_c(counts: Floats) -> Ints:
+    """Semitones that move each step of music to the signature of C, (S,), by what was struck before and after
+    it: pitch-class counts (S, 12). They change with whole blocks of BLOCK_STEPS."""
+    steps = len(counts)
+    blocks = np.add.reduceat(counts, np.arange(0, steps, BLOCK_STEPS)) if steps else counts
+    around = blocks.astype(np.float32)
+    for way in (1, -1):
+        before = np.zeros(12, np.float32)
+        for block, here in zip(around[::way], blocks[::way], strict=True):
+            block += before
+            before = np.float32(DECAY**BLOCK_STEPS) * (before + here)
+    semitones, shifts = 0, []
+    for block in around:
+        semitones = _believed(block, semitones)
+        shifts.append(semitones)
+    return np.repeat(np.array(shifts, np.int64), BLOCK_STEPS)[:steps]
+
+
+def _believed(counts: Floats, semitones: int) -> int:
+    """The shift that counts speak for; what was believed before, unless another explains them better by
+    MARGIN."""
+    explained = SIGNATURES @ counts
+    now, best = explained[-semitones % 12], explained.max()
+    return shift_to_c(counts) if best > now + MARGIN * counts.sum() else semitones
 
 
 class InKey:
@@ -89,7 +117,7 @@ class _Moved:
             del self._recent[:-HEARD_AGAIN_STEPS]
             attacks = rolls_of([players[0], owns[0]]).attacks > 0
             self._counts = np.float32(DECAY) * self._counts + attacks.sum(0) @ CLASS_OF_KEY
-            semitones = self._believed()
+            semitones = _believed(self._counts, self.semitones)
             if semitones != self.semitones:
                 self.semitones, self._thought = semitones, self._mind.start()
                 for player, own, place in self._recent:
@@ -103,11 +131,6 @@ class _Moved:
             [moved(frame, self.semitones) for frame in owns],
             places,
         )
-
-    def _believed(self) -> int:
-        explained = SIGNATURES @ self._counts
-        now, best = explained[-self.semitones % 12], explained.max()
-        return shift_to_c(self._counts) if best > now + MARGIN * self._counts.sum() else self.semitones
 
     def begin(self) -> None:
         self._thought.begin()

@@ -1,7 +1,8 @@
-"""Session memory: what was played tonight has a say in what is played next.
+"""Session memory: what was played tonight, and in earlier evenings, has a say in what is played next.
 
 Pointers go along in the music heard so far, at places where it went as it goes now (see `pointers`); each
-votes for what came there (see `votes`).
+votes for what came there (see `votes`). The steps of earlier evenings (see `past`) are counted before those
+of tonight, and stay known however long tonight lasts.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jamd.models.book import TOPS, Attacks, Pages, Places, Trail, word_of
+from jamd.models.book import PLACES, TOPS, Attacks, Pages, Places, Trail, word_of
 from jamd.models.features import NOWHERE, Cue, Place
 from jamd.models.mind import Mind, Thought
+from jamd.models.past import NOTHING, Past
 from jamd.models.pointers import (
     BARS,
     BARS_BACK,
@@ -41,6 +43,8 @@ class Remembering:
     def __init__(self, mind: Mind, weights: MemoryWeights, echo: float = 1.0) -> None:
         self.mind, self.echo, self._weights = mind, echo, weights
         self.table = Table(weights, echo)
+        self.past = NOTHING
+        """Earlier evenings, which all that is started from now on knows."""
 
     def turn_echo(self, echo: float) -> None:
         """Another echo, from the next frame on."""
@@ -48,17 +52,20 @@ class Remembering:
             self.echo, self.table = echo, Table(self._weights, echo)
 
     def start(self) -> RememberingThought:
-        return RememberingThought(self, self.mind.start(), [Course()], Pages(1), None)
+        return RememberingThought(
+            self, self.mind.start(), [Course(self.past)], Pages(1, self.past.stop), None
+        )
 
 
 class Course:
-    """What is known of one course of events beside its pages: where it met each context, and in the course it
-    was forked from before that, `shared`.
+    """What is known of one course of events beside its pages: where it met each context, and before that in
+    the course it was forked from, `shared`, and in the `past`.
 
     `call` is the step where the bars begin in which the player has been heard since jamd was, `turns` are the
     beginnings of earlier turns of both."""
 
-    def __init__(self) -> None:
+    def __init__(self, past: Past) -> None:
+        self.past = past
         self.trail, self.places, self.shared = Trail(), Places(), Places()
         self.pointers: list[Pointer] = []
         self.call: int | None = None
@@ -67,7 +74,7 @@ class Course:
     def fork(self, first: bool) -> Course:
         """A copy; at a first fork, what was met is shared from then on and not copied."""
         other = Course.__new__(Course)
-        other.trail = self.trail.copy()
+        other.past, other.trail = self.past, self.trail.copy()
         other.places, other.shared = (Places(), self.places) if first else (self.places.copy(), self.shared)
         other.pointers = [pointer.copy() for pointer in self.pointers]
         other.call, other.turns = self.call, self.turns.copy()
@@ -80,10 +87,14 @@ class Course:
         if shared := self.shared.of.get(number):
             limit = (first + 1) * TOPS
             places += [place for place in shared[::-1] if place < limit]
+        if self.past.stop and len(places) < PLACES:
+            places += self.past.met(number, PLACES - len(places))
         return places
 
     def attacks(self, step: int) -> Attacks:
         """The attacks of a step."""
+        if step < self.past.stop:
+            return self.past.attacks[step]
         return self.places.attacks.get(step) or self.shared.attacks[step]
 
 
@@ -105,7 +116,7 @@ class RememberingThought:
 
     @property
     def oldest(self) -> int:
-        """The first step that is still known."""
+        """The first step of tonight that is still known."""
         pages = self.pages
         if self.shared is None or pages.oldest > pages.first:
             return pages.oldest
@@ -113,13 +124,17 @@ class RememberingThought:
 
     def _words(self, own: bool, courses: Ints, steps: Ints) -> Ints:
         """The words of steps of courses, of both parts or of jamd's own, (V, WORD)."""
-        pages, kind = self.pages, int(own)
+        pages, kind, past = self.pages, int(own), self.known[0].past
         if self.shared is None:
-            return pages.words[kind, courses, pages.rows(steps)]
-        words = self.shared.words[kind, 0].take(self.shared.rows(np.minimum(steps, pages.first - 1)), 0)
-        (here,) = np.nonzero(steps >= pages.first)
-        if len(here):
-            words[here] = pages.words[kind, courses[here], pages.rows(steps[here])]
+            words = pages.words[kind, courses, pages.rows(steps)]
+        else:
+            words = self.shared.words[kind, 0].take(self.shared.rows(np.minimum(steps, pages.first - 1)), 0)
+            (here,) = np.nonzero(steps >= pages.first)
+            if len(here):
+                words[here] = pages.words[kind, courses[here], pages.rows(steps[here])]
+        if past.stop:
+            (before,) = np.nonzero(steps < past.stop)
+            words[before] = past.words[kind].take(steps[before], 0)
         return words
 
     def hear(self, players: Sequence[Frame], owns: Sequence[Frame], places: Sequence[Place]) -> None:
@@ -136,20 +151,22 @@ class RememberingThought:
     ) -> None:
         """Judge the pointers of a course by its last step, and set some where it went like this before."""
         step, first = self.pages.stop - 1, self.pages.first
+        begun = course.past.stop
+        gone = range(begun, oldest)
         attacks = course.trail.add(word)
-        course.pointers = judged(course.pointers, attacks, course.attacks, oldest)
+        course.pointers = judged(course.pointers, attacks, course.attacks, gone)
         in_bars = where != NOWHERE
         if own.onsets or own.held:
             course.call = None
         elif course.call is None and (player.onsets or player.held):
-            course.call = max(0, step - (where.step_in_bar if in_bars else 0))
+            course.call = max(begun, step - (where.step_in_bar if in_bars else 0))
             course.turns.append(course.call)
         contexts = course.trail.contexts()
         found: list[Found] = []
         for number, by_intervals, onsets in contexts:
             for place in course.met(number, first):
                 after, top = divmod(place, TOPS)
-                if after > oldest:
+                if after - 1 not in gone:
                     by = attacks[1] - top if by_intervals else 0
                     found.append((after, by, MOVED if by else MET, onsets))
             if len(found) >= ENOUGH:
@@ -171,8 +188,8 @@ class RememberingThought:
             course.turns = [*course.turns[-TURNS_BACK:], now]
 
     def spell(self, befores: Sequence[Frame], cues: Sequence[Cue]) -> RememberingSpelling:
-        inner = self.inner.spell(befores, cues)
-        records = records_of([course.pointers if self.memory.echo else [] for course in self.known])
+        inner, begun = self.inner.spell(befores, cues), self.known[0].past.stop
+        records = records_of([course.pointers if self.memory.echo else [] for course in self.known], begun)
         words = self._words(any(cue.duet for cue in cues), records.course, records.step)
         return RememberingSpelling(self.memory.table, inner, records, words, befores)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from jamd.errors import BundleError, UsageError
 from jamd.models.bundle import Bundle
+from jamd.models.evening import Evening
 from jamd.models.features import Cue, Place
 from jamd.note import Frame
 
@@ -98,6 +99,24 @@ def set_echo(mind: Mind, echo: float) -> None:
         if isinstance(inner, Remembering):
             inner.turn_echo(echo)
         inner = getattr(inner, "mind", None)
+
+
+def teach(mind: Mind, evenings: Sequence[Evening]) -> bool:
+    """Let the session memory of a mind know earlier evenings, the latest last, in all that it starts from now
+    on; no network hears them. False if it has no such memory."""
+    from jamd.models.key import InKey
+    from jamd.models.memory import Remembering
+    from jamd.models.past import past_of
+
+    inner: object | None = mind
+    in_c = False
+    while inner is not None:
+        in_c |= isinstance(inner, InKey)
+        if isinstance(inner, Remembering):
+            inner.past = past_of(evenings, in_c)
+            return True
+        inner = getattr(inner, "mind", None)
+    return False
 
 
 def _network(bundle: Bundle, device: str) -> Mind:

@@ -54,14 +54,14 @@ def strength(pointer: Pointer) -> float:
 
 
 def judged(
-    pointers: Sequence[Pointer], came: Attacks, foretold: Callable[[int], Attacks], oldest: int
+    pointers: Sequence[Pointer], came: Attacks, foretold: Callable[[int], Attacks], gone: range
 ) -> list[Pointer]:
-    """The pointers a step on, changed in place: those from `oldest` on that are not wrong for too long.
-    `foretold` tells the attacks of a step."""
+    """The pointers a step on, changed in place: those that are not wrong for too long, nor at steps that are
+    `gone`, forgotten. `foretold` tells the attacks of a step."""
     shape, top = came
     kept = []
     for pointer in pointers:
-        if pointer.step < oldest:
+        if pointer.step in gone:
             continue
         said, highest = foretold(pointer.step)
         if said == shape and (not shape or highest + pointer.moved == top):

@@ -25,6 +25,12 @@ Bools = npt.NDArray[np.bool_]
 
 ONSETS_FROM = np.array([1, 2, 3, 4, 6, 9, 13, 20, 32])
 """Where the classes of a pointer's attacked steps in a row begin, each after the class of what is less."""
+SURE_ONSETS = 9
+DOUBT = -2.0
+"""Added to the logarithm of a vote for a frame's first token by a pointer into an earlier evening that was
+not right in SURE_ONSETS attacks in a row yet. The weights are fitted on one evening; of many, more places go
+the same way for a few notes by chance. A player's other tunes cost 0.026 nats a step without doubt, and
+are worth 0.017 with it (tests/bench_profile.py)."""
 SHARE_CLASSES = 10
 MISS_CLASSES = 3
 STANDINGS = 2
@@ -78,6 +84,8 @@ class Table:
         self.token = token.T[:, _TOKEN_KIND]
         self.power = np.array(weights.powers).reshape(-1, STANDINGS).T[:, _TOKEN_KIND]
         self.echo = echo / max(2 - echo, 1e-6)
+        self.doubt = np.zeros_like(self.onsets)
+        self.doubt[: ONSETS_FROM.searchsorted(SURE_ONSETS, "right"), 0] = DOUBT
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +103,20 @@ class Votes:
 @dataclass(frozen=True, slots=True)
 class Records:
     """The pointers of all courses one after another, (V,) each, those of a course together and the best
-    first: where they point, and the classes of kind, onsets, and share with misses."""
+    first: where they point, whether into an earlier evening, and the classes of kind, onsets, and share with
+    misses."""
 
     course: Ints
     step: Ints
+    past: Bools
     moved: Ints
     kind: Ints
     onsets: Ints
     share: Ints
 
 
-def records_of(pointers: Sequence[Sequence[Pointer]]) -> Records:
-    """The pointers of each course."""
+def records_of(pointers: Sequence[Sequence[Pointer]], begun: int = 0) -> Records:
+    """The pointers of each course; tonight began with the step `begun`."""
     rows = [
         (course, p.step, p.moved, p.kind, p.onsets, p.misses, int(p.share * SHARE_CLASSES))
         for course, each in enumerate(pointers)
@@ -114,7 +124,7 @@ def records_of(pointers: Sequence[Sequence[Pointer]]) -> Records:
     ]
     course, step, moved, kind, onsets, misses, share = np.array(rows, np.int64).reshape(-1, 7).T
     share = np.minimum(share, SHARE_CLASSES - 1) * MISS_CLASSES + np.minimum(misses, MISS_CLASSES - 1)
-    return Records(course, step, moved, kind, ONSETS_FROM.searchsorted(onsets, "right"), share)
+    return Records(course, step, step < begun, moved, kind, ONSETS_FROM.searchsorted(onsets, "right"), share)
 
 
 class RememberingSpelling:
@@ -135,6 +145,8 @@ class RememberingSpelling:
             words[rows] = np.where(before == END, END, np.where(off, _OFF, before + by))
         self.words = _votable(words, self.course, befores)
         self.record = table.kind[records.kind] + table.onsets[records.onsets] + table.share[records.share]
+        if records.past.any():
+            self.record += records.past[:, None] * table.doubt[records.onsets]
         self.voters = np.arange(len(words))  # those that were right about all notes so far
         self.spelt = 0
         self._look()

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from jamd.backends import BACKENDS
 from jamd.config import Config, config_option
@@ -15,6 +16,8 @@ from jamd.floor import Floor, floor_options
 from jamd.keyboard import Keyboard, keyboard_options
 from jamd.playing import Playing, playing_options
 from jamd.timing import OUTPUT, Timing, timing_options
+
+PROFILE = "me"
 
 
 @click.command()
@@ -33,6 +36,12 @@ from jamd.timing import OUTPUT, Timing, timing_options
 @click.option("--lights", metavar="NAME", help="Part of the name of the output that shows how knobs stand.")
 @click.option("--record", type=click.Path(path_type=Path), help="Keep the session in this MIDI file.")
 @click.option("--no-record", is_flag=True, help="Keep no session.")
+@click.option(
+    "--learn/--no-learn",
+    default=False,
+    help="Remember what was played in earlier evenings, and keep tonight's for the next.",
+)
+@click.option("--profile", default=PROFILE, metavar="NAME", help="Whose evenings: a name of your choice.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write each sent event as a line of JSON.")
 @click.option("--quiet", is_flag=True, help="No view of the jam in the terminal.")
 def command(
@@ -49,6 +58,8 @@ def command(
     lights: str | None,
     record: Path | None,
     no_record: bool,
+    learn: bool,
+    profile: str,
     trace: Path | None,
     quiet: bool,
 ) -> None:
@@ -64,19 +75,30 @@ def command(
     bindings = config.bindings()
     if floor.endless and "turn" not in bindings.bound:
         raise UsageError("--bars open ends by nothing; give --silence BEATS, or `jamd learn turn`")
-    improvisers = playing.improvisers()
+    if (
+        not learn
+        and click.get_current_context().get_parameter_source("profile") is ParameterSource.COMMANDLINE
+    ):
+        raise UsageError(f"--profile {profile} is for --learn; give both")
 
     import mido
 
-    from jamd import sessions
+    from jamd import profiles, sessions
     from jamd.backends import open_backend
     from jamd.clockout import ClockOut
     from jamd.desk import Desk
     from jamd.files import check_writable
     from jamd.live import Session, live_engine, run, say_summary, stopped_by_signals, watch
     from jamd.metronome import Click
+    from jamd.priority import model_cores
     from jamd.rig import Rig
+    from jamd.tonight import Tonight
 
+    evenings, said = profiles.load(profile) if learn else ([], "")
+    if said:
+        click.echo(f"jamd: {said}", err=True)
+    known = [evening.music for evening in evenings]
+    improvisers = playing.improvisers(evenings=known)
     if record is None and not no_record:
         record = sessions.new_path(datetime.now())
     for path in (record, trace):
@@ -92,6 +114,12 @@ def command(
             on_output = timing.send_clock == OUTPUT
             clock_port = out_port if on_output else midi.open_output(timing.send_clock)
             clock_out = ClockOut(clock_port.send, timing.early_seconds)
+        tonight = None
+        if learn:
+            tonight = stack.enter_context(Tonight(profile, datetime.now(), cores=model_cores()))
+            steps = sum(evening.steps for evening in known)
+            count = f"{len(known)} evening{'s' * (len(known) != 1)}"
+            click.echo(f"profile {profile}: {count}, {steps} steps are remembered")
         rig = Rig(
             zones=keyboard.zones(),
             ahead=floor.ahead(),
@@ -100,6 +128,7 @@ def command(
             clock_out=clock_out,
             click=timing.click or (Click() if timing.count_in else None),
             click_until_step=None if timing.click else timing.count_in_steps,
+            keep=None if tonight is None else tonight.hear,
             desk=Desk(playing.settings(), bindings, None if light_port is None else light_port.send),
         )
         if program is not None:
@@ -107,7 +136,7 @@ def command(
                 mido.Message("program_change", channel=playing.out_channel - 1, program=program - 1)
             )
         sync = timing.open_sync()
-        models = (playing.model_names(), playing.model, playing.improvisers)
+        models = (playing.model_names(), playing.model, lambda name: playing.improvisers(name, known))
         session = Session(
             sync, floor.form(), playing.voice(transpose), improvisers, record, tracing, rig, models
         )
@@ -124,5 +153,9 @@ def command(
     say_summary(engine, output)
     if record is not None and record.exists():
         click.echo(f"kept in {record}")
+    if tonight is not None:
+        click.echo(f"profile {profile}: {tonight.kept_steps} steps of tonight were added")
+        if tonight.fault:
+            raise JamdError(f"not all of tonight is in profile {profile!r}: {tonight.fault}")
     if engine.account.faults:
         raise JamdError(f"the model failed {engine.account.faults} times; last: {engine.account.last_fault}")
