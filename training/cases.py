@@ -17,6 +17,7 @@ from jamd.models.likelihood import Talk
 from jamd.models.tokens import LOWEST_PITCH, PIANO, key_of
 from jamd.note import REST, STEPS_PER_BEAT, Frame, Note, frames_of
 from jamd.rendering import render
+from jamd.training.floor import player_alone
 from jamd.training.measures import Passage, passage_of
 from jamd.training.pieces import QuantisedPiece
 from jamd.transport import DEFAULT_TEMPO, LONGEST_BAR_STEPS, Metre
@@ -70,9 +71,8 @@ class Case:
 def cases_of(pieces: Iterable[QuantisedPiece], most: int) -> list[Case]:
     """At most `most` cases: one of each piece, then a second one of each, and so on, pieces in order of their
     hashes. The same music gives the same cases."""
-    cuts = {
-        piece.sha256: (piece, cut_bars(piece)) for piece in sorted(pieces, key=lambda piece: piece.sha256)
-    }
+    alone = sorted(map(player_alone, pieces), key=lambda piece: piece.sha256)
+    cuts = {piece.sha256: (piece, cut_bars(piece)) for piece in alone}
     cases: list[Case] = []
     for turn in range(most):
         here = [(piece, bars[turn]) for piece, bars in cuts.values() if turn < len(bars)]
