@@ -26,6 +26,11 @@ GROUPS = 8
 PROBES = 4
 BITS_PER_PHRASE = 10
 """With four probes 1 phrase in 85 is taken for one that stood there."""
+MOST_PHRASES = 2**24
+"""Those of some 30 million notes. Of more music the filter holds a fair sample: its size, 20 MB, and the
+memory that it takes to make, half a gigabyte, stay what they are."""
+PHRASES_AT_ONCE = 2**16
+"""Put into the filter: it takes a hundred bytes for each."""
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -57,23 +62,37 @@ class Phrases:
 
     def hold(self, phrases: Hashes) -> Bools:
         """Which of these phrases the training music has, (phrases,)."""
-        byte, bit = _places(phrases, len(self.bits))
-        return np.asarray((self.bits[byte] & bit > 0).all(0))
+        places = _places(phrases, len(self.bits))
+        return np.asarray((self.bits[places >> 3] >> (places & 7) & 1 > 0).all(0))
 
 
 def filter_of(many: Iterable[Hashes]) -> Phrases:
-    """A filter that holds all these phrases."""
-    phrases = np.unique(np.concatenate([np.zeros(0, np.uint64), *many]))
-    bits = np.zeros(1 + len(phrases) * BITS_PER_PHRASE // 8, np.uint8)
-    byte, bit = _places(phrases, len(bits))
-    np.bitwise_or.at(bits, byte.ravel(), bit.ravel())
-    return Phrases(bits)
+    """A filter that holds all these phrases, or those `MOST_PHRASES` of them whose hashes are lowest: which
+    they are does not depend on the order."""
+    phrases = np.zeros(0, np.uint64)
+    waiting: list[Hashes] = []
+    count = 0
+    for some in many:
+        waiting.append(some[some < phrases[-1]] if len(phrases) == MOST_PHRASES else some)
+        count += len(waiting[-1])
+        if count > MOST_PHRASES // 4:
+            phrases, waiting, count = _lowest([phrases, *waiting]), [], 0
+    phrases = _lowest([phrases, *waiting])
+    size = 1 + len(phrases) * BITS_PER_PHRASE // 8
+    marked = np.zeros(8 * size, np.bool_)
+    for first in range(0, len(phrases), PHRASES_AT_ONCE):
+        marked[_places(phrases[first : first + PHRASES_AT_ONCE], size)] = True
+    return Phrases(np.packbits(marked, bitorder="little"))
 
 
-def _places(phrases: Hashes, size: int) -> tuple[Ints, Bits]:
-    """The bits of each phrase, (PROBES, phrases), as bytes and bits in them: places a fixed stride apart
+def _lowest(many: list[Hashes]) -> Hashes:
+    """The `MOST_PHRASES` lowest of these, rising, each once."""
+    return np.unique(np.concatenate(many))[:MOST_PHRASES].copy()
+
+
+def _places(phrases: Hashes, size: int) -> Ints:
+    """The bits of each phrase, (PROBES, phrases), in a filter of `size` bytes: places a fixed stride apart
     that differs from phrase to phrase (Kirsch and Mitzenmacher 2006)."""
     stride = mix(phrases) | np.uint64(1)
     places = phrases + stride * np.arange(PROBES, dtype=np.uint64)[:, None]
-    places %= np.uint64(8 * size)
-    return (places >> np.uint64(3)).astype(np.int64), np.left_shift(1, places & np.uint64(7)).astype(np.uint8)
+    return (places % np.uint64(8 * size)).astype(np.int64)

@@ -21,9 +21,11 @@ import torch
 from corpus import write_corpus
 
 from jamd.models import seq2seq, wavenet
-from jamd.training import beats, fit, pieces, reading, sources
+from jamd.training import beats, fit, sources
 from jamd.training.batches import Batch
+from jamd.training.corpus import read_corpus
 from jamd.training.sampler import Sampler
+from jamd.training.store import Pieces
 
 BAR = 0.8
 WARM_UP_UPDATES = 3
@@ -70,25 +72,28 @@ class Watch:
         return median((b[0] - a[0]) / (b[1] - a[1]) for a, b in pairwise(updates))
 
 
-def read(paths: list[Path]) -> list[pieces.QuantisedPiece]:
+def read(paths: list[Path], cache: Path, most_bytes: int) -> Pieces:
     """The pieces in files and folders, read twice to tell what the cache saves."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = sources.find_files(paths)
-        for name in ("cold", "warm"):
-            start = time.perf_counter()
-            found = list(reading.read_all(files, os.cpu_count() or 1, beats.find(paths), Path(folder)))
-            print(f"reading {len(files)} files, {name} cache: {time.perf_counter() - start:.2f} s")
-    return [piece for piece in found if isinstance(piece, pieces.QuantisedPiece)]
+    files = sources.find_files(paths)
+    for name in ("cold", "warm"):
+        start = time.perf_counter()
+        corpus = read_corpus(files, os.cpu_count() or 1, beats.find(paths), cache, most_bytes=most_bytes)
+        print(f"reading {len(files)} files, {name} cache: {time.perf_counter() - start:.2f} s")
+    return corpus.teach
 
 
 def main(args: argparse.Namespace) -> int:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory() as folder:
-        read_pieces = read(args.paths or [write_corpus(Path(folder), 50)])
+        paths = args.paths or [write_corpus(Path(folder, "music"), 50)]
+        return compare(args, device, read(paths, Path(folder, "cache"), args.held_mib << 20))
+
+
+def compare(args: argparse.Namespace, device: torch.device, pieces: Pieces) -> int:
     network = {"seq2seq": seq2seq.Seq2Seq, "wavenet": wavenet.WaveNet}[args.arch]
     settings = {"seq2seq": seq2seq.Settings, "wavenet": wavenet.Settings}[args.arch]()
-    sampler = Sampler(read_pieces, args.steps, seed=0)
+    sampler = Sampler(pieces, args.steps, seed=0)
     questions = [sampler.draw(range(args.batch))]
     recipe = fit.Recipe(epochs=1, batch=args.batch, check_updates=10**9)
 
@@ -124,4 +129,7 @@ if __name__ == "__main__":
     parser.add_argument("--updates", default=20, type=int, help="to a round")
     parser.add_argument("--rounds", default=3, type=int)
     parser.add_argument("--threads", default=1, type=int)
+    parser.add_argument(
+        "--held-mib", default=256, type=int, help="of pieces in memory; 0: all from the cache"
+    )
     sys.exit(main(parser.parse_args()))

@@ -2,62 +2,93 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import os
+import shutil
 import threading
+import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from jamd.training import cache
+from jamd.training.cache import ABANDONED_SECONDS, Cache, key_of
+from jamd.training.shards import SUFFIX, Entry
 
-ARRAYS = {
-    "step": np.arange(9, dtype=np.int32),
-    "offset": np.linspace(-0.5, 0.5, 9, dtype=np.float32),
-    "phrase_steps": np.zeros(0, np.int32),
-    "on_grid": np.asarray(True),
-}
-KEY = cache.key_of("1", "a", "b")
+KEYS = [key_of(str(i)) for i in range(6)]
 
 
-def entry(folder: Path) -> Path:
-    (path,) = folder.iterdir()
-    return path
+def body(key: str) -> bytes:
+    return key.encode() * 20
 
 
-def equal(one: cache.Arrays | None, other: cache.Arrays) -> bool:
-    return (
-        one is not None
-        and one.keys() == other.keys()
-        and all(
-            one[name].dtype == other[name].dtype and np.array_equal(one[name], other[name]) for name in other
-        )
-    )
+def put(folder: Path, *keys: str) -> str:
+    """A shard with these entries, by its name."""
+    written = Cache(folder)
+    for key in keys:
+        written.put(Entry(key, body(key), 16, 1))
+    written.flush()
+    (name,) = written.wrote
+    return name
+
+
+def known(folder: Path, keys: list[str] = KEYS) -> list[bool]:
+    """Which entries are found, each as it was put."""
+    opened = Cache(folder)
+    got = [opened.get(key) for key in keys]
+    assert all(each in (None, body(key)) for each, key in zip(got, keys, strict=True))
+    return [each is not None for each in got]
 
 
 def test_what_was_put_is_got(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "yet"
-    assert cache.get(folder, KEY) is None
-    cache.put(folder, KEY, ARRAYS)
-    assert equal(cache.get(folder, KEY), ARRAYS)
-    assert cache.get(folder, cache.key_of("2", "a", "b")) is None
-    assert cache.key_of("1", "ab") != KEY
+    assert not any(known(folder))
+    put(folder, *KEYS[:2])
+    put(folder, *KEYS[2:4])
+    assert known(folder) == [True] * 4 + [False] * 2
+    opened = Cache(folder)
+    number = opened.find(KEYS[3])
+    assert number is not None
+    assert opened.row(number)["steps"] == 16
+    assert key_of("1", "ab") != key_of("1", "a", "b")
 
 
-@pytest.mark.parametrize("damage", ["cut short", "one bit", "emptied", "another format"])
-def test_a_damaged_entry_is_none(tmp_path: Path, damage: str) -> None:
-    cache.put(tmp_path, KEY, ARRAYS)
-    content = bytearray(entry(tmp_path).read_bytes())
-    content[-1] ^= damage == "one bit"
-    length = {"cut short": len(content) - 5, "emptied": 0}.get(damage, len(content))
-    entry(tmp_path).write_bytes(b"nonsense" if damage == "another format" else content[:length])
-    assert cache.get(tmp_path, KEY) is None
-    cache.put(tmp_path, KEY, ARRAYS)
-    assert equal(cache.get(tmp_path, KEY), ARRAYS)
+def test_a_shard_is_written_when_it_is_large_or_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = Cache(tmp_path)
+    written.put(Entry(KEYS[0], body(KEYS[0]), 16, 1))
+    written.put(Entry(KEYS[0], body(KEYS[0]), 16, 1))  # there already
+    assert not written.wrote
+    monkeypatch.setattr(cache, "SHARD_BYTES", 2 * len(body(KEYS[0])))
+    written.put(Entry(KEYS[1], body(KEYS[1]), 16, 1))
+    assert len(written.wrote) == 1
+    monkeypatch.setattr(cache, "SHARD_SECONDS", 0)
+    written.put(Entry(KEYS[2], body(KEYS[2]), 16, 1))
+    assert len(written.wrote) == 2
+    written.flush()
+    assert len(list(tmp_path.iterdir())) == 2
+    assert known(tmp_path) == [True] * 3 + [False] * 3
 
 
-def test_an_interrupted_writer_leaves_the_old_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache.put(tmp_path, KEY, ARRAYS)
+def test_a_damaged_entry_is_none_and_can_be_put_again(tmp_path: Path) -> None:
+    path = tmp_path / put(tmp_path, *KEYS[:2])
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert known(tmp_path)[:2] == [True, False]
+    assert not path.exists()
+    put(tmp_path, *KEYS[:2])
+    assert all(known(tmp_path)[:2])
+    path.write_bytes(b"nonsense")
+    opened = Cache(tmp_path)
+    assert opened.get(KEYS[0]) is None
+    opened.trim()
+    assert not path.exists()
+
+
+def test_an_interrupted_writer_leaves_nothing_that_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, KEYS[0])
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -65,50 +96,112 @@ def test_an_interrupted_writer_leaves_the_old_entry(tmp_path: Path, monkeypatch:
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            cache.put(tmp_path, KEY, {"step": np.zeros(2, np.int32)})
-    assert equal(cache.get(tmp_path, KEY), ARRAYS)
-    cache.trim(tmp_path, largest_bytes=0)
-    assert not list(tmp_path.iterdir())
+            put(tmp_path, KEYS[1])
+    assert known(tmp_path)[:2] == [True, False]
+    (left,) = (path for path in tmp_path.iterdir() if not path.name.endswith(SUFFIX))
+    Cache(tmp_path).trim()
+    assert left.exists()  # it may be somebody's who is still writing
+    long_ago = time.time() - ABANDONED_SECONDS - 1
+    os.utime(left, (long_ago, long_ago))
+    Cache(tmp_path).trim()
+    assert not left.exists()
+    assert known(tmp_path)[0]
+
+
+def write_for_ever(folder: Path) -> None:
+    for turn in range(10**9):
+        put(folder, *(key_of(str(turn), str(i)) for i in range(50)))
+
+
+def test_a_killed_writer_leaves_nothing_that_is_believed(tmp_path: Path) -> None:
+    writer = multiprocessing.get_context("spawn").Process(target=write_for_ever, args=(tmp_path,))
+    writer.start()
+    deadline = time.monotonic() + 30
+    while len(list(tmp_path.glob(f"*{SUFFIX}"))) < 5:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    writer.kill()
+    writer.join()
+    whole = len(list(tmp_path.glob(f"[!.]*{SUFFIX}")))
+    found = known(tmp_path, [key_of(str(turn), str(i)) for turn in range(whole) for i in range(50)])
+    assert all(found)
 
 
 def test_readers_and_writers_share_a_folder(tmp_path: Path) -> None:
-    others = {name: array[..., None] for name, array in ARRAYS.items()}
     done = threading.Event()
+    seen: list[int] = []
 
-    def write() -> None:
-        for _ in range(60):
-            cache.put(tmp_path, KEY, ARRAYS)
-            cache.put(tmp_path, KEY, others)
+    def write(own: int) -> None:
+        for turn in range(20):
+            put(tmp_path, KEYS[0], KEYS[own], key_of(str(turn), "shared"))
         done.set()
 
-    writers = [threading.Thread(target=write) for _ in range(2)]
+    writers = [threading.Thread(target=write, args=(own,)) for own in (1, 2)]
     for writer in writers:
         writer.start()
-    got = []
     while not done.is_set():
-        got.append(cache.get(tmp_path, KEY))
+        seen.append(sum(known(tmp_path)))
     for writer in writers:
         writer.join()
-    found = [arrays for arrays in got if arrays is not None]
-    assert found
-    assert all(equal(arrays, ARRAYS) or equal(arrays, others) for arrays in found)
-    assert len(list(tmp_path.iterdir())) == 1
+    assert seen == sorted(seen)
+    assert known(tmp_path) == [True] * 3 + [False] * 3
 
 
-def test_those_not_used_for_longest_go_first(tmp_path: Path) -> None:
-    keys = [cache.key_of(str(i)) for i in range(4)]
-    for i, key in enumerate(keys):
-        cache.put(tmp_path, key, ARRAYS)
-        os.utime(tmp_path / (key + cache.SUFFIX), (i, i))
+def test_a_full_disk_costs_time_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    written = Cache(tmp_path)
+    written.put(Entry(KEYS[0], body(KEYS[0]), 16, 1))
+    written.flush()
+    assert not written.wrote
+    assert not list(tmp_path.iterdir())
+
+
+def test_shards_not_used_for_longest_go_first(tmp_path: Path) -> None:
+    names = [put(tmp_path, key) for key in KEYS[:4]]
+    for age, name in enumerate(names):
+        os.utime(tmp_path / name, (age, age))
     (tmp_path / "not mine.txt").write_text("x" * 10_000)
-    assert cache.get(tmp_path, keys[0]) is not None  # used again: now the newest
-    size = (tmp_path / (keys[0] + cache.SUFFIX)).stat().st_size
-    cache.trim(tmp_path, largest_bytes=2 * size)
-    assert [cache.get(tmp_path, key) is not None for key in keys] == [True, False, False, True]
-    assert (tmp_path / "not mine.txt").exists()
-    cache.trim(tmp_path / "nowhere", largest_bytes=0)
+    opened = Cache(tmp_path)
+    opened.use([names[0]])  # now the newest
+    size = (tmp_path / names[0]).stat().st_size
+    assert opened.trim(most_bytes=2 * size)
+    assert known(tmp_path)[:4] == [True, False, False, True]
+    assert not opened.trim(used=names, most_bytes=0)  # this training's own stay
+    assert known(tmp_path)[:4] == [True, False, False, True]
+    assert opened.trim(most_bytes=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["not mine.txt"]
+    Cache(tmp_path / "nowhere").trim()
 
 
-def test_the_folder_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_leaves_half_the_disk_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard of another training makes room, those of this one do not."""
+    put(tmp_path, KEYS[0])
+    size = sum(path.stat().st_size for path in tmp_path.iterdir())
+
+    def disk(folder: Path) -> object:
+        class Usage:
+            free = 3 * size + 10 - sum(path.stat().st_size for path in tmp_path.iterdir())
+
+        return Usage
+
+    monkeypatch.setattr(shutil, "disk_usage", disk)
+    written = Cache(tmp_path)
+    for key in KEYS[1:3]:
+        written.put(Entry(key, body(key), 16, 1))
+        written.flush()
+    assert known(tmp_path)[:3] == [False, True, False]
+
+
+def test_what_an_earlier_version_kept_goes(tmp_path: Path) -> None:
+    for name in ("0123.piece", ".0123.piece.x_1y", "mine.txt"):
+        (tmp_path / name).write_bytes(b"")
+    Cache(tmp_path).trim()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_the_folder_is_the_users_own() -> None:
     assert cache.default_folder().name == "pieces"
     assert "jamd" in cache.default_folder().parts

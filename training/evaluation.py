@@ -19,6 +19,7 @@ from jamd.models.likelihood import Nats, nats
 from jamd.models.mind import Mind, open_mind
 from jamd.training import beats, cache, copying, framewise, judge, reading, sources
 from jamd.training.cases import Case, answered, cases_of, duet, foils, trading, whole, without_call
+from jamd.training.floor import player_alone
 from jamd.training.judge import Figure, Row, Tally
 from jamd.training.measures import Passage
 from jamd.training.pieces import QuantisedPiece
@@ -59,7 +60,8 @@ def read_index(
 ) -> copying.Index:
     """An index of the pieces in files and folders; those in folders named `valid` are left out."""
     files = [file for file in sources.find_files(paths) if reading.HELD_OUT_FOLDERS.isdisjoint(file.folders)]
-    return copying.index_of(whole(piece) for piece in _read(files, paths, beats_in, progress, say))
+    known = map(player_alone, _read(files, paths, beats_in, progress, say))
+    return copying.index_of(map(whole, known))
 
 
 def _read(

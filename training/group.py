@@ -1,8 +1,9 @@
 """Training in several processes, one per device, as PyTorch's launcher starts them.
 
 `torchrun --nproc-per-node 2 -m jamd train ...` tells each process its rank by environment variables. Each
-reads all the music and learns from its own share of every batch; gradients are averaged by
-DistributedDataParallel. Alone, everything here does nothing.
+reads its share of the music into the cache folder, which all have to see (`XDG_CACHE_HOME`), and learns from
+its share of every batch; gradients are averaged by DistributedDataParallel. Alone, everything here does
+nothing.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,24 @@ import numpy as np
 
 from jamd.errors import JamdError
 from jamd.models.phrases import Hashes, Phrases, filter_of, phrases_of
-from jamd.training import beats, cache, framewise, reading, sources
+from jamd.training import beats, cache, framewise, sources
 from jamd.training.batches import Batch, Conversation, batch_of
 from jamd.training.cases import Case, cases_of
 from jamd.training.chunks import Chunks
+from jamd.training.corpus import Corpus, read_corpus
 from jamd.training.fit import Source
+from jamd.training.floor import player_alone
 from jamd.training.pieces import QuantisedPiece
+from jamd.training.recording import Recording, tally
 from jamd.training.sampler import Sampler
-from jamd.training.sources import Skipped
 
 BENCHMARK_SUFFIX = ".npz"
 QUESTIONS = 96
 """At most: a few held-out songs are asked about twice over, not a hundred times."""
 QUESTION_BATCH = 16
 SAMPLES = 2
+MOST_ASKED = 200
+"""Held-out pieces among which calls are looked for."""
 
 Track = Callable[..., Any]
 """`rich.progress.track`, or what shows nothing."""
@@ -66,69 +70,72 @@ def recordings(
     track: Track,
     say: Say,
 ) -> Music:
-    """MIDI files and folders of them. `emphasis` is how much more often pieces in folders of these names are
-    drawn. Raises JamdError when none has notes."""
-    files = sources.find_files(paths)
-    annotations = beats.find(paths)
-    any_folder = any(not reading.HELD_OUT_FOLDERS.isdisjoint(file.folders) for file in files)
-    folder = cache.default_folder() if cached else None
-    found = reading.read_all(files, os.cpu_count() or 1, annotations, folder)
-    teach: list[QuantisedPiece] = []
-    weights: list[float] = []
-    held_out: list[QuantisedPiece] = []
-    skipped: list[Skipped] = []
-    for file, piece in zip(files, track(found, total=len(files), description="reading"), strict=True):
-        if isinstance(piece, Skipped):
-            skipped.append(piece)
-            say(f"skipped: {piece.reason}")
-        elif reading.is_held_out(file, piece.sha256, any_folder):
-            held_out.append(piece)
-        else:
-            teach.append(piece)
-            weights.append(math.prod(emphasis.get(part, 1.0) for part in file.folders))
-    if len(skipped) > 1:
-        say(sources.tally(skipped))
-    if not teach and not held_out:
-        raise JamdError(f"no MIDI file with notes in {', '.join(map(str, paths))}")
-    if not teach or not held_out:  # a handful of pieces: nothing to spare, so the score is only of the fit
-        teach = held_out = [*teach, *held_out]
-        weights = [1.0] * len(teach)
+    """MIDI files, folders and archives, for a model that begins with nothing: see `read` and `anew`."""
+    return anew(read(paths, [], cached, False, track, say), steps, seed, emphasis, say)
+
+
+def read(
+    paths: Sequence[Path],
+    sessions: Sequence[Recording],
+    cached: bool,
+    assume_grid: bool,
+    track: Track,
+    say: Say,
+) -> Corpus:
+    """The pieces in files, folders and archives, and in `sessions`. Raises JamdError when there are none."""
+    found = sources.find(paths)
+    for skipped in found.skipped:
+        say(f"skipped: {skipped.reason}")
+    corpus = read_corpus(
+        [*found.recordings, *sessions],
+        os.cpu_count() or 1,
+        beats.find(paths),
+        cache.default_folder() if cached else None,
+        assume_grid,
+        track,
+        say,
+    )
+    corpus = replace(corpus, skipped=(*found.skipped, *corpus.skipped))
+    if len(corpus.skipped) > 1:
+        say(tally(corpus.skipped))
+    if not corpus.teach:
+        raise JamdError(f"no MIDI file with notes in {', '.join(map(str, paths)) or 'the sessions'}")
+    return corpus
+
+
+def anew(corpus: Corpus, steps: int, seed: int, emphasis: Mapping[str, float], say: Say) -> Music:
+    """Pieces for a model that begins with nothing. `emphasis` is how much more often pieces in folders of
+    these names are drawn."""
+    teach, held_out = corpus.teach, corpus.held_out
+    if not corpus.spare:  # a handful of pieces: nothing to spare, so the score is only of the fit
         say("too few pieces to hold any out: the scores tell of the pieces learned from")
+    weights = [
+        math.prod(emphasis.get(part, 1.0) for part in recording.folders) for recording in teach.recordings
+    ]
     sampler = Sampler(teach, steps, seed, emphasis=weights)
     # the same questions at every check, and in every training
     check = Sampler(held_out, steps, seed=0, augment=False)
-    questions = min(QUESTIONS, 2 * math.ceil(sum(piece.steps for piece in held_out) / steps))
-    epoch_sequences = math.ceil(sum(piece.steps for piece in teach) / steps)
-    notes = sum(len(piece.step) for piece in teach)
+    questions = min(QUESTIONS, 2 * math.ceil(held_out.lengths_steps.sum() / steps))
+    epoch_sequences = math.ceil(teach.lengths_steps.sum() / steps)
     return Music(
         sampler,
         epoch_sequences,
         [check.conversation(number) for number in range(questions)],
         lambda: map(sampler.conversation, range(epoch_sequences)),
-        cases_of(held_out, SAMPLES),
-        {"learned_from": _account(teach), "held_out": _account(held_out), "emphasis": dict(emphasis)},
+        cases_of(list(held_out.by_hash(MOST_ASKED)), SAMPLES),
+        {"learned_from": teach.account(), "held_out": held_out.account(), "emphasis": dict(emphasis)},
         "C",
         True,
-        f"{len(teach)} pieces, {notes} notes, to learn from; {len(held_out)} held out",
+        f"{len(teach)} pieces, {teach.notes.sum()} notes, to learn from; {len(held_out)} held out",
         lambda: filter_of(map(_phrases, teach)),
     )
 
 
 def _phrases(piece: QuantisedPiece) -> Hashes:
+    piece = player_alone(piece)
     order = np.lexsort((piece.key, piece.step))
     hashes, _ = phrases_of(piece.step[order].astype(np.int64), piece.key[order].astype(np.int64))
     return hashes
-
-
-def _account(read: Sequence[QuantisedPiece]) -> dict[str, object]:
-    """What a set of pieces was, without their names: counts, and one hash over the files' hashes."""
-    digest = sha256("\n".join(sorted(piece.sha256 for piece in read)).encode()).hexdigest()
-    return {
-        "pieces": len(read),
-        "notes": sum(len(piece.step) for piece in read),
-        "steps": sum(piece.steps for piece in read),
-        "sha256": digest,
-    }
 
 
 def benchmark(path: Path, steps: int, seed: int) -> Music:

@@ -2,94 +2,149 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
+import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from contextlib import ExitStack, closing
+from functools import lru_cache
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-import numpy as np
-
-from jamd.errors import JamdError, MidiFileError
-from jamd.models.tokens import KEYS, LOWEST_PITCH
-from jamd.note import STEPS_PER_BEAT
-from jamd.training import beats, cache, pieces
+from jamd.errors import JamdError
+from jamd.training import beats
+from jamd.training.cache import Cache
+from jamd.training.lookup import LARGEST_BYTES, Job, Outline, Reader, piece_of, read_one
 from jamd.training.pieces import QuantisedPiece
-from jamd.training.sources import Recording, Skipped
+from jamd.training.recording import Recording, Skipped
+from jamd.training.shards import Entry
+
+__all__ = ["LARGEST_BYTES", "is_held_out", "jobs_of", "read_all", "scan", "without_copies"]
 
 HELD_OUT_FOLDERS = {"valid", "validation", "val"}
-FORMAT = f"2, {STEPS_PER_BEAT} steps, {KEYS} keys from {LOWEST_PITCH}"
-"""Of what the cache keeps for a file. Raise its number with every change to what reading a file gives."""
-
-LARGEST_BYTES = 4 * 2**20
-"""Nine times the largest of 4,030 pieces. Reading one takes up to fifty times its size in memory."""
-CHUNK_FILES = 1024
+CHUNK_FILES = 16
+"""Of what a process is given at once: tenths of a second's work for most music, so that progress moves."""
+CHUNKS_WAITING = 2
+"""For each process, so that none waits for work; it bounds what was read and has not been asked for yet."""
 FEW_FILES = 8
-"""So few are read sooner than another process has started."""
+START_SECONDS = 0.5
+"""So few are parsed, and as many as there is time for are looked up, sooner than a process has started."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A recording that has yet to be parsed, and the key under which to keep the outcome in a folder."""
-
-    recording: Recording
-    annotation: beats.Annotation | None
-    sha256: str
-    key: str
-    folder: Path | None
-    assume_grid: bool
+def jobs_of(
+    recordings: Iterable[Recording], annotations: Mapping[str, beats.Annotation] | None = None
+) -> list[Job]:
+    """The recordings with their beat tracks, which are known by the file's stem (`beats.find`)."""
+    return [Job(recording, (annotations or {}).get(recording.stem)) for recording in recordings]
 
 
-def _digest(recording: Recording) -> str:
-    """SHA-256 of a file of bearable size."""
-    return hashlib.sha256(recording.content(LARGEST_BYTES)).hexdigest()
-
-
-def _look_up(
-    recording: Recording, annotation: beats.Annotation | None, folder: Path | None, assume_grid: bool
-) -> QuantisedPiece | Skipped | _Source:
-    """A piece from the cache, or what it takes to parse it."""
+def scan(
+    jobs: Sequence[Job], workers: int, reader: Reader, known: Cache | None
+) -> Generator[Outline | Skipped, None, None]:
+    """What is in every recording, in order, copies too; what is new is put into the cache, which was opened
+    as `known`. Raises JamdError when a process that reads is killed."""
+    used: set[str] = set()
     try:
-        sha256 = _digest(recording)
-        with pieces.blaming_the_beats(recording.where):
-            files = (annotation.beats, annotation.phrases) if annotation else ()
-            beside = [_digest(Recording(file)) for file in files if file]
-        key = cache.key_of(FORMAT, "as given" if assume_grid else "", sha256, *beside)
-    except MidiFileError as error:
-        return Skipped(recording.where, str(error))
-    arrays = cache.get(folder, key) if folder else None
-    if arrays is None:
-        return _Source(recording, annotation, sha256, key, folder, assume_grid)
-    scalars = {
-        "on_grid": bool(arrays["on_grid"]),
-        "found": bool(arrays["found"]),
-        "sure": float(arrays["sure"]),
-    }
-    return QuantisedPiece(recording.name, sha256, **{**arrays, **scalars})
+        for found in _in_turn(jobs, workers, reader, known):
+            if known and isinstance(found, Outline):
+                if found.shard:
+                    used.add(found.shard)
+                elif found.body is not None:
+                    known.put(Entry(found.key, found.body, found.steps, found.notes))
+            yield found
+    finally:  # what was read before Ctrl-C is kept too
+        if known:
+            known.use(used)
+            known.flush(used)
+            known.trim(used)
 
 
-def _parse(source: _Source) -> QuantisedPiece | Skipped:
-    """The piece in a file, kept in the cache."""
-    recording = source.recording
-    try:
-        content = recording.content(LARGEST_BYTES)
-        piece = pieces.read(
-            content, recording.where, recording.name, source.sha256, source.annotation, source.assume_grid
-        )
-    except MidiFileError as error:
-        return Skipped(recording.where, str(error))
-    if source.folder:
-        names = [f.name for f in fields(piece) if f.name not in ("name", "sha256")]
-        cache.put(source.folder, source.key, {name: np.asarray(getattr(piece, name)) for name in names})
-    return piece
+def _in_turn(
+    jobs: Sequence[Job], workers: int, reader: Reader, known: Cache | None
+) -> Iterator[Outline | Skipped]:
+    """By this process for as long as that is quickest, then by others."""
+    begun, parsed = time.monotonic(), 0
+    for number, job in enumerate(jobs):
+        if workers > 1 and (parsed == FEW_FILES or time.monotonic() - begun > START_SECONDS):
+            yield from _by_others(jobs[number:], workers, reader)
+            return
+        found = read_one(job, reader, known)
+        parsed += not (isinstance(found, Outline) and found.shard)
+        yield found
 
 
-def _ignore_interrupt() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that reads on
+def _by_others(jobs: Sequence[Job], workers: int, reader: Reader) -> Iterator[Outline | Skipped]:
+    spawn = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
+    size = max(1, min(CHUNK_FILES, len(jobs) // (4 * workers)))
+    with ExitStack() as stack:
+        theirs, ours = spawn.Pipe(duplex=False)
+        stack.callback(theirs.close)
+        pool = ProcessPoolExecutor(workers, spawn, _ignore_interrupt, (theirs,))
+        stack.callback(pool.shutdown, cancel_futures=True)
+        stack.callback(ours.close)  # before the pool ends: nobody reads on for one who left
+        waiting: deque[Future[list[Outline | Skipped]]] = deque()
+        try:
+            for first in range(0, len(jobs), size):
+                waiting.append(pool.submit(_read_chunk, jobs[first : first + size], reader))
+                if len(waiting) == CHUNKS_WAITING * workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise JamdError("a process that read recordings was killed; was the memory full?") from error
+
+
+_asked: Connection | None = None
+"""In a process that reads for another one: closed at the other end when that one wants no more."""
+
+
+def _ignore_interrupt(asked: Connection) -> None:
+    """Ctrl-C is for the process that asked; when that one ends, however it does, so does this."""
+    global _asked
+    _asked = asked
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
+
+
+def _outlive_nobody() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
+
+
+def _read_chunk(jobs: Sequence[Job], reader: Reader) -> list[Outline | Skipped]:
+    known = _opened(reader.folder) if reader.folder else None
+    found: list[Outline | Skipped] = []
+    for job in jobs:
+        if _asked and _asked.poll():  # nothing is ever sent, so this is its end
+            break
+        found.append(read_one(job, reader, known))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _opened(folder: Path) -> Cache:
+    """The cache as it was when this process first asked."""
+    return Cache(folder)
+
+
+def without_copies(jobs: Iterable[Job], found: Iterable[Outline | Skipped]) -> Iterator[Outline | Skipped]:
+    """What was found, each file's content once: the first of `jobs` that has it stays."""
+    first: dict[bytes, str] = {}
+    for job, each in zip(jobs, found, strict=True):
+        if isinstance(each, Outline):
+            digest, recording = bytes.fromhex(each.sha256), job.recording
+            if digest in first:
+                each = Skipped(recording.where, f"{recording.where} is a copy of {first[digest]}")
+            else:
+                first[digest] = recording.name
+        yield each
 
 
 def read_all(
@@ -105,35 +160,11 @@ def read_all(
     `annotations` are beat tracks by a file's stem (`beats.find`); `folder` is the cache's, None for no cache.
     Raises JamdError when a process that reads is killed.
     """
-    seen: dict[str, str] = {}
-    pool: ProcessPoolExecutor | None = None
-    with ExitStack() as stack:
-        for first in range(0, len(recordings), CHUNK_FILES):
-            chunk = recordings[first : first + CHUNK_FILES]
-            known = [
-                _look_up(recording, (annotations or {}).get(recording.stem), folder, assume_grid)
-                for recording in chunk
-            ]
-            todo = [source for source in known if isinstance(source, _Source)]
-            if pool is None and workers > 1 and len(todo) > FEW_FILES:
-                spawn = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
-                pool = ProcessPoolExecutor(workers, spawn, _ignore_interrupt)
-                stack.callback(pool.shutdown, cancel_futures=True)
-            parsed = iter(pool.map(_parse, todo, chunksize=16) if pool else map(_parse, todo))
-            for recording, found in zip(chunk, known, strict=True):
-                try:
-                    piece = next(parsed) if isinstance(found, _Source) else found
-                except BrokenProcessPool as error:
-                    raise JamdError(
-                        "a process that read recordings was killed; was the memory full?"
-                    ) from error
-                if isinstance(piece, QuantisedPiece) and piece.sha256 in seen:
-                    piece = Skipped(recording.where, f"{recording.where} is a copy of {seen[piece.sha256]}")
-                elif isinstance(piece, QuantisedPiece):
-                    seen[piece.sha256] = piece.name
-                yield piece
-    if folder:
-        cache.trim(folder)
+    jobs = jobs_of(recordings, annotations)
+    reader = Reader(folder, assume_grid, bodies=True)
+    with closing(scan(jobs, workers, reader, Cache(folder) if folder else None)) as found:
+        for job, each in zip(jobs, without_copies(jobs, found), strict=True):
+            yield each if isinstance(each, Skipped) else piece_of(job, reader, each.sha256, each.body)
 
 
 def is_held_out(recording: Recording, sha256: str, any_folder: bool) -> bool:

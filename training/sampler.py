@@ -8,6 +8,7 @@ import numpy as np
 
 from jamd.training.batches import Batch, Conversation, batch_of, converse
 from jamd.training.pieces import QuantisedPiece
+from jamd.training.store import Pieces
 
 
 class Sampler:
@@ -28,7 +29,11 @@ class Sampler:
     ) -> None:
         """`emphasis` is how much more often than others each piece is drawn."""
         self.pieces, self.steps, self.seed, self.augment = pieces, steps, seed, augment
-        chances = np.array([piece.steps for piece in pieces], np.float64) ** 0.8
+        if isinstance(pieces, Pieces):
+            lengths_steps = pieces.lengths_steps  # without loading any
+        else:
+            lengths_steps = np.array([piece.steps for piece in pieces], np.int64)
+        chances = lengths_steps.astype(np.float64) ** 0.8
         self.chances = np.cumsum(chances * (1.0 if emphasis is None else np.asarray(emphasis)))
         self.chances /= self.chances[-1]
 
