@@ -1,4 +1,4 @@
-"""`jamd runs`: trainings, their losses, and which was better."""
+"""`jamd runs`: trainings, their losses, their reports, and which was better."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import click
 from jamd.cli import variable_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from jamd.training.runs import Run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -62,6 +64,9 @@ def command(context: click.Context, parent: Path | None, as_json: bool) -> None:
             str(summary["created"])[:16].replace("T", " "),
         )
     _print(table)
+    reports = sum(summary["report"] is not None for summary in summaries)
+    if reports:
+        click.echo(f"{reports} with a report: see `jamd runs report RUN`")
 
 
 @command.command()
@@ -87,6 +92,7 @@ def show(above: tuple[Path | None, bool], name: str, parent: Path | None, as_jso
         "epochs": _epochs(summary),
         "best": best if rows else "",
         "time": _time(summary["seconds"]),
+        **({"report": summary["report"]} if summary["report"] else {}),
         **{name: _told(value) for name, value in run.about.items() if name not in ("state", "reason")},
         "files": ", ".join(sorted(path.name for path in run.folder.iterdir())),
     }
@@ -98,6 +104,26 @@ def show(above: tuple[Path | None, bool], name: str, parent: Path | None, as_jso
         for row in rows:
             losses.add_row(*(f"{value:.6g}" for value in row.values()))
         _print(losses)
+
+
+@command.command()
+@click.argument("name")
+@common_options
+@click.pass_obj
+def report(above: tuple[Path | None, bool], name: str, parent: Path | None, as_json: bool) -> None:
+    """Print a run's report again: what it read, and what became better or worse."""
+    from jamd.training import report_files, runs
+
+    run = runs.find(name, parent or above[0] or runs.default_folder())
+    kept = report_files.read(run.folder)
+    if as_json or above[1]:
+        from jamd.training.report_json import to_json
+
+        _print_json(to_json(kept))
+        return
+    from jamd.training import report_text
+
+    report_text.show(kept, _console(), run.folder / report_files.PAGE)
 
 
 @command.command()
@@ -158,6 +184,7 @@ def compare(
 def _summary(run: Run) -> dict[str, Any]:
     """What the list says of a run; None where there is nothing to say yet."""
     from jamd.errors import JamdError
+    from jamd.training import report_files
 
     fault = None
     try:
@@ -180,6 +207,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "data": run.about["data"],
         "created": run.about["created"],
         "fault": fault,
+        "report": str(run.folder / report_files.PAGE) if report_files.is_there(run.folder) else None,
     }
 
 
@@ -243,12 +271,16 @@ def _plain(text: str) -> str:
 
 
 def _print(table: Any) -> None:
+    _console().print(table)
+
+
+def _console() -> Console:
     from rich.console import Console
 
     console = Console()
     if not console.is_terminal:  # in a file or a pipe, nothing need be broken
         console.width = max(console.width, 160)
-    console.print(table)
+    return console
 
 
 def _print_json(document: object) -> None:
