@@ -17,7 +17,7 @@ REAL_TIME_PRIORITY = 20
 def model_cores() -> frozenset[int]:
     """The cores for the model: all that this thread may run on but the first, which is the engine's. Empty
     where there is only one, or where the system does not tell."""
-    return frozenset(_cores()[1:])
+    return frozenset(cores()[1:])
 
 
 def keep_to(cores: frozenset[int]) -> None:
@@ -32,18 +32,19 @@ def on_time() -> Iterator[None]:
 
     Threads that it starts meanwhile are not in real time.
     """
-    cores = _cores()
-    keep_to(frozenset(cores[:1]) if len(cores) > 1 else frozenset())
+    mine = cores()
+    keep_to(frozenset(mine[:1]) if len(mine) > 1 else frozenset())
     real_time = _ask_for_real_time()
     try:
         yield
     finally:
-        keep_to(frozenset(cores))
+        keep_to(frozenset(mine))
         if real_time:
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
-def _cores() -> list[int]:
+def cores() -> list[int]:
+    """The cores that this thread may run on; empty where the system does not tell."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 

@@ -8,59 +8,51 @@ from typing import Any
 
 import click
 
-OPTIONS = (
-    click.option(
-        "--epochs", default=5, show_default=True, type=click.IntRange(1), help="Passes over the music."
+ANEW: dict[str, Any] = {
+    "epochs": 5,
+    "seed": 0,
+    "batch": 16,
+    "learning_rate": 4e-3,
+    "dropout": 0.1,
+    "weight_decay": 0.01,
+    "average": 0.999,
+    "check_updates": 250,
+    "patience": 0,
+}
+"""What is used from scratch. Where a model learns on, the amount of music decides: `training.personal`."""
+HELP: dict[str, tuple[click.ParamType, str]] = {  # type: ignore[type-arg]
+    "epochs": (click.IntRange(1), "Passes over the music."),
+    "seed": (click.IntRange(0), "Fixes every choice."),
+    "batch": (click.IntRange(1, 4096), "Sequences."),
+    "learning_rate": (click.FloatRange(0, 1, min_open=True), "Its highest value."),
+    "dropout": (click.FloatRange(0, 0.9), "Share of a layer left out."),
+    "weight_decay": (click.FloatRange(0, 1), "As AdamW has it."),
+    "average": (
+        click.FloatRange(0, 1, max_open=True),
+        "How much of the running mean of the weights stays at each update.",
     ),
-    click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Fixes every choice."),
-    click.option("--batch", default=16, show_default=True, type=click.IntRange(1, 4096), help="Sequences."),
-    click.option(
-        "--learning-rate", default=4e-3, show_default=True, type=click.FloatRange(0, 1, min_open=True)
+    "check_updates": (
+        click.IntRange(1),
+        "Updates between two scorings of music held back; the best weights are kept.",
     ),
-    click.option("--dropout", default=0.1, show_default=True, type=click.FloatRange(0, 0.9)),
-    click.option("--weight-decay", default=0.01, show_default=True, type=click.FloatRange(0, 1)),
-    click.option(
-        "--average",
-        default=0.999,
-        show_default=True,
-        type=click.FloatRange(0, 1, max_open=True),
-        help="How much of the running mean of the weights stays at each update.",
-    ),
-    click.option(
-        "--check-updates",
-        default=250,
-        show_default=True,
-        type=click.IntRange(1),
-        help="Updates between two scorings of the held-out music; the best weights are kept.",
-    ),
-    click.option(
-        "--patience",
-        default=0,
-        show_default=True,
-        type=click.IntRange(0),
-        help="End after so many scorings without a better one; 0: never early.",
-    ),
-)
-NAMES = (
-    "epochs",
-    "seed",
-    "batch",
-    "learning_rate",
-    "dropout",
-    "weight_decay",
-    "average",
-    "check_updates",
-    "patience",
-)
+    "patience": (click.IntRange(0), "End after so many scorings without a better one; 0: never early."),
+}
+AUTOMATIC = "by the amount of music; {} from scratch"
+SAME = ("seed", "dropout")
+"""What is the same either way."""
 
 
 def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options above; it receives them as one `recipe`, fields of `training.fit.Recipe`."""
+    """Give a command the options above; it receives those that were given as one `recipe`, fields of
+    `training.fit.Recipe`."""
 
     def gathered(**given: Any) -> Any:
-        return function(recipe={name: given.pop(name) for name in NAMES}, **given)
+        recipe = {name: given.pop(name) for name in ANEW}
+        return function(recipe={name: value for name, value in recipe.items() if value is not None}, **given)
 
     command = update_wrapper(gathered, function)
-    for option in reversed(OPTIONS):
+    for name, (kind, text) in reversed(HELP.items()):
+        default = str(ANEW[name]) if name in SAME else AUTOMATIC.format(ANEW[name])
+        option = click.option(f"--{name.replace('_', '-')}", type=kind, show_default=default, help=text)
         command = option(command)
     return command

@@ -55,6 +55,8 @@ class Learning:
     name: str
     checkpoint_epochs: int
     sample_epochs: int
+    start: Weights | None = None
+    """The weights to begin with; None for chance."""
 
     def run(self, resume: str | None, show: Callable[[fit.Progress], None], say: Say) -> Run:
         """Train, from the beginning or from a run's last checkpoint, and return the run as it ended:
@@ -63,6 +65,8 @@ class Learning:
             raise UsageError(f"{group.size()} processes need --batch {2 * group.size()} at least")
         torch.manual_seed(self.recipe.seed)
         model = networks.build(self.card["arch"], self.card["settings"], self.recipe.dropout).to(self.device)
+        if self.start is not None:
+            model.load_state_dict({name: torch.tensor(array) for name, array in self.start.items()})
         state = fit.begin(model, self.recipe)
         run = self._begin(resume, state)
         if group.rank() != 0:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jamd.errors import JamdError
@@ -48,13 +48,35 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
+@contextmanager
+def waiting_for(folder: Path) -> Iterator[None]:
+    """Be the only one to decide what is written into a folder of models, after those who were before. Where
+    the system cannot lock a folder, nobody waits."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # as on Windows
+        yield
+        return
+    try:
+        _wait_for(handle)
+        yield
+    finally:
+        os.close(handle)
+
+
 if sys.platform == "win32":
     import msvcrt
+
+    def _wait_for(handle: int) -> None: ...
 
     def _take(handle: int) -> None:
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
+
+    def _wait_for(handle: int) -> None:
+        with suppress(OSError):  # some network folders cannot
+            fcntl.flock(handle, fcntl.LOCK_EX)
 
     def _take(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

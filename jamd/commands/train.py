@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from contextlib import nullcontext
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from jamd.errors import JamdError, UsageError
-from jamd.recipe import recipe_options
+from jamd.playing import models_folder
+from jamd.priority import cores
+from jamd.recipe import ANEW, recipe_options
 
-if TYPE_CHECKING:
-    from jamd.training.music import Music
+START, SCRATCH = "default", "scratch"
 
 
 class Emphasis(click.ParamType):  # type: ignore[type-arg]
@@ -33,14 +33,20 @@ class Emphasis(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The bundle to write.")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--name", help="Of the model, in your folder of models; else that of the first recordings.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A bundle to write in its place.")
+@click.option("--from", "begin_with", metavar="MODEL|scratch", help="What to begin with.", show_default=START)
+@click.option("--sessions", is_flag=True, help="Learn from your own part in jamd's sessions too.")
+@click.option("--favourites", is_flag=True, help="The same, of the sessions that you picked alone.")
+@click.option("--assume-grid", is_flag=True, help="Trust the files' ticks to be beats: look for none.")
+@click.option("--replace", is_flag=True, help="Write the model even if the one in its place is better.")
+@click.option("--name-sources", is_flag=True, help="Name in the bundle the recordings learned from.")
 @click.option(
     "--arch",
-    default="seq2seq",
-    show_default=True,
     type=click.Choice(["seq2seq", "wavenet", "markov"]),
-    help="The kind of mind.",
+    show_default="seq2seq",
+    help="From scratch: the kind of mind.",
 )
 @click.option("--hidden", type=click.IntRange(8, 4096), help="LSTM width, or convolution channels.")
 @click.option("--layers", type=click.IntRange(1, 12), help="LSTM layers of the encoder, or convolutions.")
@@ -49,122 +55,143 @@ class Emphasis(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--emphasis", multiple=True, type=Emphasis(), help="Draw music in folders of this name more often."
 )
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads.")
+@click.option(
+    "--threads", type=click.IntRange(1), show_default="all cores; 1 from scratch", help="CPU threads."
+)
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--runs", "parent", type=click.Path(path_type=Path), help="Where run folders go.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was cut off; give the same options.")
-@click.option("--checkpoint-epochs", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--sample-epochs", default=1, show_default=True, type=click.IntRange(0), help="0: none.")
+@click.option("--checkpoint-epochs", type=click.IntRange(1), help="Epochs from one to the next.")
+@click.option(
+    "--sample-epochs", default=1, show_default=True, type=click.IntRange(0), help="From scratch; 0: none."
+)
 @click.option("--cache/--no-cache", default=True, show_default=True, help="Keep music that was read.")
+@click.pass_context
 def command(
+    context: click.Context,
     paths: tuple[Path, ...],
-    output: Path,
-    arch: str,
+    name: str | None,
+    output: Path | None,
+    begin_with: str | None,
+    sessions: bool,
+    favourites: bool,
+    assume_grid: bool,
+    replace: bool,
+    name_sources: bool,
+    arch: str | None,
     hidden: int | None,
     layers: int | None,
     steps: int,
     recipe: dict[str, Any],
     emphasis: tuple[tuple[str, float], ...],
-    threads: int,
+    threads: int | None,
     device: str,
     parent: Path | None,
     resume: str | None,
-    checkpoint_epochs: int,
+    checkpoint_epochs: int | None,
     sample_epochs: int,
     cache: bool,
 ) -> None:
-    """Learn from recordings: MIDI files or folders of them.
+    """Learn from recordings: MIDI files, folders, archives.
 
-    A benchmark file (.npz) will do too. Pieces in a folder named `valid` are held out and score the model;
-    without such a folder, one piece in ten is. Each training leaves a run folder (`jamd runs`), with the best
-    weights so far, and can be gone on with.
+    The model that ships with jamd learns on from yours, and keeps what it knows. A fifth of the pieces is
+    held out and judges the outcome, which `jamd listen --model NAME` plays if it is better; a report says so
+    (`jamd runs report`). Pieces in a folder named `valid` are held out in their place. With `--from scratch`,
+    or an --arch of your own, a new model is made; a benchmark file (.npz) is always learned from so.
     """
-    from jamd.files import check_writable
-    from jamd.models import bundle
-
-    if output.suffix != bundle.SUFFIX:
-        raise UsageError(f"{output} should end in {bundle.SUFFIX}")
-    check_writable(output)
+    benchmark = next((path for path in paths if path.suffix == ".npz"), None)
+    made = arch or hidden or layers or benchmark
+    if made and begin_with not in (None, SCRATCH):
+        raise UsageError(f"--arch, --hidden and --layers are for --from scratch: {begin_with} has its own")
+    scratch = bool(made) or begin_with == SCRATCH
+    if not paths and not (sessions or favourites):
+        raise UsageError("name recordings: MIDI files, folders or archives of them; or --sessions")
+    if benchmark is not None and (len(paths) > 1 or sessions or favourites):
+        raise UsageError("a benchmark file is learned from alone; name nothing beside it")
+    if emphasis and not scratch:
+        raise UsageError("--emphasis is for --from scratch")
+    target = _target(output, name, paths)
 
     import torch
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from jamd.training import fit, group, music, networks, runs
-    from jamd.training.learning import Learning, count, fit_memory
+    from jamd.models import bundle
+    from jamd.training import anew, group, music, personal, player, runs
+    from jamd.training import sessions as own_sessions
+    from jamd.training.plan import Plan
+    from jamd.training.showing import Showing
 
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("no CUDA device is to be had here; use --device cpu")
-    where = group.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
-    torch.set_num_threads(threads)
-    first = group.rank() == 0
-    console = Console(stderr=True, quiet=not first)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True, highlight=False)
-
-    read: Music
-    if any(path.suffix == music.BENCHMARK_SUFFIX for path in paths):
-        if len(paths) > 1:
-            raise UsageError("a benchmark file is learned from alone; name nothing beside it")
-        read = music.benchmark(paths[0], steps, recipe["seed"])
-    else:
-        with Progress(*columns, console=console) as progress:
-            read = music.recordings(paths, steps, recipe["seed"], dict(emphasis), cache, progress.track, say)
-    say(read.summary)
-
-    card: dict[str, Any] = {
-        "arch": arch,
-        "settings": networks.settings_of(arch, hidden, layers) if arch != "markov" else {},
-        "key": read.key,
-        "recipe": {**recipe, "steps": steps} if arch != "markov" else {"seed": recipe["seed"]},
-        "command": shlex.join(["jamd", *sys.argv[1:]]),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": read.account,
-    }
-    if arch == "markov":
-        weights, settings, scores = count(read, say)
-        header = {**card, "settings": settings, "scores": scores}
-        bundle.write(output, weights, fit_memory(weights, header, read, say), read.phrases())
-        click.echo(f"{output}: {scores['nats_per_step']:.4f} nats a step on held-out pieces")
-        return
-
-    learning = Learning(
-        read,
-        fit.Recipe(**recipe, touch=read.touch),
-        card,
-        where,
+    start = None if scratch else bundle.read(bundle.find(begin_with or START, models_folder()))
+    if start is not None:
+        personal.check(start)
+    plan = Plan(
+        target,
+        _told(context),
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        steps,
+        group.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"),
         parent or runs.default_folder(),
-        output.stem,
+        resume,
         checkpoint_epochs,
         sample_epochs,
     )
-    showing = (
-        Progress(*columns, TextColumn("{task.fields[nats]}"), console=console) if first else nullcontext()
-    )
-    with group.together(where), showing:
-        if first:
-            task = showing.add_task("learning", total=None, nats="")  # type: ignore[union-attr]
+    torch.set_num_threads(threads or (1 if scratch else len(cores()) or 1))
+    showing = Showing(quiet=group.rank() != 0)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end is asked to end in order
+    with group.together(plan.device):
+        if benchmark is not None:
+            what = music.benchmark(benchmark, steps, recipe.get("seed", 0))
+        else:
+            played = own_sessions.recordings(favourites) if sessions or favourites else []
+            with showing.tracking() as track:
+                corpus = music.read(paths, played, cache, assume_grid, track, showing.say)
+            if start is not None:
+                wishes = player.Wishes(replace, name_sources)
+                player.train(plan, corpus, start, recipe, wishes, showing)
+                return
+            what = music.anew(corpus, steps, recipe.get("seed", 0), dict(emphasis), showing.say)
+        arch = arch or "seq2seq"
+        anew.train(plan, what, arch, anew.settings_of(arch, hidden, layers), {**ANEW, **recipe}, showing)
 
-        def show(now: fit.Progress) -> None:
-            nats = f"{now.nats_per_step:.3f} nats/step"
-            showing.update(task, completed=now.sequences, total=now.of_sequences, nats=nats)  # type: ignore[union-attr]
-            if now.scores:
-                say(
-                    f"update {now.updates}: {now.scores.nats_per_step:.4f} nats/step held out"
-                    f" ({now.scores.key_nats_per_step:.4f} keys){', kept' if now.best else ''}"
-                )
 
-        run = learning.run(resume, show, say)
-    if not first:
-        return
-    best = bundle.read(run.folder / runs.MODEL)
-    header = fit_memory(best.weights, best.header, read, say)
-    phrases = read.phrases()
-    for path in (output, run.folder / runs.MODEL):
-        bundle.write(path, best.weights, header, phrases)
-    nats_per_step = header["scores"]["nats_per_step"]
-    click.echo(f"{output}: {nats_per_step:.4f} nats a step on held-out pieces; run {run.name}")
-    if run.about["state"] == runs.FAILED:
-        raise JamdError(f"{run.about['reason']}; {output} holds the best weights before that")
+def _target(output: Path | None, name: str | None, paths: tuple[Path, ...]) -> Path:
+    """The bundle to write: where it was told, or by its name in the user's folder of models."""
+    from jamd.files import check_writable
+    from jamd.models.bundle import SUFFIX
+
+    if output is not None and name is not None:
+        raise UsageError("--name names a model in your folder of models, --output a file: give one of them")
+    if output is not None:
+        if output.suffix != SUFFIX:
+            raise UsageError(f"{output} should end in {SUFFIX}")
+        check_writable(output)
+        return output
+    if name is None:
+        name = paths[0].resolve().stem if paths else "sessions"
+    if not name or name.startswith(".") or any(sign in name for sign in "/\\\0"):
+        raise UsageError(f"{name!r} is no name for a model; give another with --name")
+    if name == START:
+        raise UsageError(f"{name} is the model that ships with jamd; give another name with --name")
+    folder = models_folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise JamdError(f"cannot keep models in {folder}: {error.strerror}") from error
+    target = folder / f"{name}{SUFFIX}"
+    check_writable(target)
+    return target
+
+
+def _told(context: click.Context) -> str:
+    """The command for the model's card: what was chosen, but no file, no folder and no name of yours."""
+    told = ["jamd train"]
+    for option in context.command.params:
+        value = context.params.get(option.name or "")
+        source = context.get_parameter_source(option.name or "")
+        if source is not ParameterSource.COMMANDLINE or isinstance(option.type, click.Path):
+            continue
+        if option.name in ("name", "resume", "begin_with"):
+            continue
+        told.append(option.opts[0] if value is True else f"{option.opts[0]} {value}")
+    return " ".join(told)
