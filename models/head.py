@@ -50,8 +50,9 @@ class Head(nn.Module):
     def offset_logits(self, touch: Tensor, velocity: Tensor) -> Tensor:
         return self.offset(F.relu(touch + self.velocity_known(velocity)))
 
-    def forward(self, z: Tensor, words: Words, copied: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Nats of all tokens, velocities and offsets of the frames with states z (M, state), summed.
+    def forward(self, z: Tensor, words: Words, copied: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Nats of all tokens, velocities and offsets of the frames with states z (M, state), summed, or what
+        else the words make of the scores.
 
         `copied` (M, 2 * KEYS) is added to the scores of attacks and holds.
         """
@@ -63,14 +64,10 @@ class Head(nn.Module):
         if copied is not None:
             logits = logits + F.pad(copied, (0, 1))[words.frame]
         logits = logits.masked_fill(~words.allowed(), float("-inf"))
-        key_nats = F.cross_entropy(logits, words.token, reduction="sum")
         attack = (words.token < KEYS).nonzero()[:, 0]
         touch = self.touch(h[attack], words.token[attack])
-        velocity, offset = words.velocity[attack], words.offset[attack]
-        velocity_nats = F.cross_entropy(self.velocity_logits(touch), velocity, reduction="sum")
-        offset_logits = self.offset_logits(touch, velocity)
-        offset_nats = F.cross_entropy(offset_logits, offset, reduction="sum", ignore_index=UNKNOWN)
-        return key_nats, velocity_nats, offset_nats
+        velocity_logits = self.velocity_logits(touch)
+        return words.cost(logits, attack, velocity_logits, self.offset_logits(touch, words.velocity[attack]))
 
 
 class Words:
@@ -97,6 +94,18 @@ class Words:
         source = (carried - 1).clamp(min=0)
         self.last_velocity = torch.where(known, velocity[source] + 1, 0)
         self.last_offset = torch.where(known, offset[source] + 1, 0)
+
+    def cost(
+        self, logits: Tensor, attack: Tensor, velocity_logits: Tensor, offset_logits: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Nats of tokens, velocities and offsets, from the scores of all rows, (R, TOKENS), and those of the
+        rows that are attacks, (A,)."""
+        velocity, offset = self.velocity[attack], self.offset[attack]
+        return (
+            F.cross_entropy(logits, self.token, reduction="sum"),
+            F.cross_entropy(velocity_logits, velocity, reduction="sum"),
+            F.cross_entropy(offset_logits, offset, reduction="sum", ignore_index=UNKNOWN),
+        )
 
     def allowed(self) -> Tensor:
         """Which tokens may follow, (R, TOKENS): lower keys only, holds only of what sounded, END always."""

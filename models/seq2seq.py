@@ -96,7 +96,7 @@ class Seq2Seq(nn.Module):
 
     def forward(
         self, heard: Tensor, asked: Tensor, turns: Tensor, own: Tensor, words: Words
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """Nats of keys, velocities and offsets, summed over all frames of all turns.
 
         `heard` (B, T, ENCODER_INPUT): at t what sounded at t - 1. `asked` (B, T, DECODER_INPUT): own frame at

@@ -77,7 +77,7 @@ class WaveNet(nn.Module):
 
     def forward(
         self, heard: Tensor, asked: Tensor, turns: Tensor, own: Tensor, words: Words
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """Nats of keys, velocities and offsets, summed; the arguments are those of `Seq2Seq.forward`."""
         x = self.entry(heard)
         skips = torch.zeros(())

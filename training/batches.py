@@ -33,6 +33,13 @@ class Batch:
     velocity: Ints
     offset: Ints
     sounding: Bools
+    rehearsed: Batch | None = None
+    """Of a batch whose last conversations are learned from a teacher, these alone."""
+
+    @property
+    def learned(self) -> int:
+        """The frames that are not rehearsed."""
+        return self.frames - (self.rehearsed.frames if self.rehearsed else 0)
 
     @property
     def frames(self) -> int:

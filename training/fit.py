@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from jamd.models.head import Words
 from jamd.models.tokens import KEYS
 from jamd.training import group
 from jamd.training.batches import Batch
+from jamd.training.teaching import Asked, Chances, Taught
 
 CLIP = 1.0
 WARM_UP_UPDATES = 200
@@ -24,6 +26,11 @@ LOWEST_RATE = 0.02
 """Of the full learning rate, at the end of its half cosine."""
 SMALL_BATCHES = 0.2
 """The first fifth of a training uses batches of half the size: the number of updates bounds the start."""
+
+
+KEEPING = 3.0
+"""How much more than one of what is learned a nat of what is kept weighs. As much is won as with 1, and half
+is forgotten; with 6 less is won."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +119,28 @@ def begin(model: nn.Module, recipe: Recipe) -> State:
     return State(model, {name: tensor.clone() for name, tensor in model.state_dict().items()}, optimiser)
 
 
-def nats(model: nn.Module, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Nats of keys, velocities and offsets of a batch, summed."""
+def nats(
+    model: nn.Module, batch: Batch, device: torch.device, teacher: nn.Module | None = None
+) -> tuple[Tensor, ...]:
+    """Nats of keys, velocities and offsets of a batch, summed; with a teacher, those of what is not
+    rehearsed, and by how much the rehearsed rest differs from what the teacher would play."""
+    if teacher is None or batch.rehearsed is None:
+        return _asked(model, batch, device, Words)
+    with torch.no_grad():
+        chances = Chances(*_asked(teacher, batch.rehearsed, device, Asked))
+    return _asked(model, batch, device, partial(Taught, chances=chances))
+
+
+def _asked(
+    model: nn.Module, batch: Batch, device: torch.device, spelt: Callable[..., Words]
+) -> tuple[Tensor, ...]:
+    """What the model makes of a batch whose words are so spelt."""
     names = ("heard", "asked", "turns", "own", "frame", "token", "velocity", "offset", "sounding")
     heard, asked, turns, own, *words = (
         torch.from_numpy(np.ascontiguousarray(getattr(batch, n))).to(device, non_blocking=True) for n in names
     )
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        found: tuple[Tensor, Tensor, Tensor] = model(heard, asked, turns, own, Words(*words))
+        found: tuple[Tensor, ...] = model(heard, asked, turns, own, spelt(*words))
     return found
 
 
@@ -146,8 +167,10 @@ def fit(
     recipe: Recipe,
     device: torch.device,
     diary: Diary,
+    teacher: nn.Module | None = None,
 ) -> None:
-    """Train on from `state` until the recipe's epochs are over, or its patience is.
+    """Train on from `state` until the recipe's epochs are over, or its patience is. What is rehearsed is
+    learned from the `teacher`.
 
     `questions` are what the model is scored by; `epoch_sequences` are a pass over the music. The same music,
     recipe and number of threads give the same weights on a CPU, in one go or resumed. KeyboardInterrupt ends
@@ -181,10 +204,12 @@ def fit(
         batch = source.draw(group.share(numbers))
         # Dropout must not depend on what came before, or a resumed training would go another way.
         torch.manual_seed(recipe.seed * 1_000_003 + state.updates * group.size() + group.rank())
-        key_nats, *touch_nats = nats(spread, batch, device)
+        key_nats, *touch_nats = nats(spread, batch, device, teacher)
+        kept = touch_nats.pop() if len(touch_nats) > 2 else 0.0
         loss = key_nats + sum(touch_nats) if recipe.touch else key_nats + group.idle(touch_nats)
-        frames, own_nats = group.total(float(batch.frames), loss.item())
-        value = own_nats / frames
+        frames, learned, own_nats = group.total(float(batch.frames), float(batch.learned), loss.item())
+        loss = loss + KEEPING * kept
+        value = own_nats / max(1.0, learned)
         if not math.isfinite(value):
             raise FloatingPointError(f"the loss is {value} after {state.updates} updates")
         state.optimiser.zero_grad(set_to_none=True)
@@ -201,7 +226,8 @@ def fit(
         state.sequences += size
         state.updates += 1
         seen = state.mean_nats
-        state.mean_nats = value if math.isnan(seen) else 0.98 * seen + 0.02 * value
+        if learned:  # by chance all may be rehearsed
+            state.mean_nats = value if math.isnan(seen) else 0.98 * seen + 0.02 * value
         last = state.sequences >= of_sequences
         scoring = last or state.updates % recipe.check_updates == 0
         epochs = state.sequences // epoch_sequences  # one batch may be several passes over a few pieces

@@ -64,10 +64,7 @@ class Learning:
         if 1 < group.size() > self.recipe.batch // 2:  # the first batches are of half the size
             raise UsageError(f"{group.size()} processes need --batch {2 * group.size()} at least")
         torch.manual_seed(self.recipe.seed)
-        model = networks.build(self.card["arch"], self.card["settings"], self.recipe.dropout).to(self.device)
-        if self.start is not None:
-            model.load_state_dict({name: torch.tensor(array) for name, array in self.start.items()})
-        state = fit.begin(model, self.recipe)
+        state = fit.begin(self._network(self.recipe.dropout), self.recipe)
         run = self._begin(resume, state)
         if group.rank() != 0:
             self._fit(state, _Silent())
@@ -109,13 +106,32 @@ class Learning:
         music = self.music
         try:
             fit.fit(
-                state, music.source, music.questions(), music.epoch_sequences, self.recipe, self.device, diary
+                state,
+                music.source,
+                music.questions(),
+                music.epoch_sequences,
+                self.recipe,
+                self.device,
+                diary,
+                self._teacher(),
             )
         except KeyboardInterrupt:
             return {"state": runs.STOPPED}
         except FloatingPointError as error:
             return {"state": runs.FAILED, "reason": str(error)}
         return {"state": runs.FINISHED}
+
+    def _teacher(self) -> torch.nn.Module | None:
+        """The model as it was before, if there was one."""
+        if self.start is None:
+            return None
+        return self._network(0.0).eval().requires_grad_(False)
+
+    def _network(self, dropout: float) -> torch.nn.Module:
+        model = networks.build(self.card["arch"], self.card["settings"], dropout).to(self.device)
+        if self.start is not None:
+            model.load_state_dict({name: torch.tensor(array) for name, array in self.start.items()})
+        return model
 
     def _begin(self, resume: str | None, state: fit.State) -> Run:
         """The run, new or old. `state` is put where it left off."""

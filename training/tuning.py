@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,11 @@ from jamd.models.bundle import Weights
 from jamd.training import fit
 from jamd.training.batches import Batch, batch_of
 from jamd.training.conversations import Conversation
-from jamd.training.fit import Source
 from jamd.training.pieces import QuantisedPiece
 from jamd.training.sampler import Sampler
 
 SHARE_REHEARSED = 0.5
-LEARNING_RATE = 1.5e-3
+LEARNING_RATE = 2e-3
 AVERAGE = 0.99
 CHECKS = 12
 """Scorings of what is watched over a training."""
@@ -45,18 +44,19 @@ Floats = npt.NDArray[np.float64]
 class Mixed:
     """The player's music and what is rehearsed, in turns by chance: the sequence's number decides."""
 
-    own: Source
+    own: Sampler
     rehearsed: Sequence[Conversation]
     seed: int
 
-    def conversation(self, number: int) -> Conversation:
-        rng = np.random.default_rng((self.seed, number, 1))
-        if rng.random() < SHARE_REHEARSED:
-            return self.rehearsed[int(rng.integers(len(self.rehearsed)))]
-        return self.own.conversation(number)
+    def is_rehearsed(self, number: int) -> bool:
+        return bool(np.random.default_rng((self.seed, number, 1)).random() < SHARE_REHEARSED)
 
     def draw(self, numbers: Sequence[int]) -> Batch:
-        return batch_of([self.conversation(number) for number in numbers])
+        rehearsed = [
+            self.rehearsed[number % len(self.rehearsed)] for number in numbers if self.is_rehearsed(number)
+        ]
+        own = [self.own.conversation(number) for number in numbers if not self.is_rehearsed(number)]
+        return replace(batch_of([*own, *rehearsed]), rehearsed=batch_of(rehearsed) if rehearsed else None)
 
 
 def updates_for(sequences: float, batch: int) -> int:
