@@ -28,7 +28,7 @@ SMALL_BATCHES = 0.2
 """The first fifth of a training uses batches of half the size: the number of updates bounds the start."""
 
 
-KEEPING = 3.0
+KEEPING = 4.0
 """How much more than one of what is learned a nat of what is kept weighs. As much is won as with 1, and half
 is forgotten; with 6 less is won."""
 

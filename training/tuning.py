@@ -62,7 +62,7 @@ class Mixed:
 def updates_for(sequences: float, batch: int) -> int:
     """How many updates suit so many sequences of the player's: some forty passes over half an hour, fewer
     over more, and two over whatever is most."""
-    return round(max(FEWEST_UPDATES, 25 * math.sqrt(sequences), 2 * sequences / batch / SHARE_REHEARSED))
+    return round(max(FEWEST_UPDATES, 32 * math.sqrt(sequences), 2 * sequences / batch / SHARE_REHEARSED))
 
 
 def asked_of(pieces: Sequence[QuantisedPiece], steps: int, most_each: int = 64) -> list[list[Conversation]]:
