@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +12,18 @@ import pytest
 from click.testing import CliRunner, Result
 from corpus import scale_chords, write_corpus, write_song
 
+from jamd import midifile
 from jamd.cli import main
+from jamd.midiwrite import Track, messages_of
 from jamd.models import bundle
 from jamd.models.bundle import Bundle
 from jamd.models.mind import open_mind
 from jamd.training import personal, runs, selfplay, tuning
 from jamd.training.conversations import OWN, PLAYER
+from jamd.transport import Metre
 
-SMALL = ["--from", "scratch", "--hidden=24", "--epochs=30", "--batch=4", "--steps=64", "--sample-epochs=0"]
-QUICK = ["--steps=64", "--epochs=20", "--batch=4", "--threads=1"]
+SMALL = ["--from", "scratch", "--hidden=24", "--epochs=20", "--batch=4", "--steps=64", "--sample-epochs=0"]
+QUICK = ["--steps=64", "--epochs=10", "--batch=4", "--threads=1"]
 
 
 def jamd(*arguments: object) -> Result:
@@ -242,3 +247,74 @@ def test_more_music_is_passed_over_less_often() -> None:
     assert updates == sorted(updates)
     assert passes == sorted(passes, reverse=True)
     assert passes[-1] >= 2
+
+
+# Bad recordings, and ends that come early
+
+
+def test_half_of_the_recordings_may_be_corrupt(tmp_path: Path, start: Path) -> None:
+    music = recorded(tmp_path / "mine")
+    for song in range(6):
+        whole = (music / f"evening {song}.mid").read_bytes()
+        (music / f"torn {song}.mid").write_bytes(whole[: 40 + song])
+    (music / "again.mid").write_bytes((music / "evening 0.mid").read_bytes())
+    made = jamd("train", music, "--from", start, *QUICK)
+    assert made.exit_code == 0, made.output
+    assert "7 skipped: not a readable MIDI file: 6; a copy: 1" in made.output
+
+
+@pytest.mark.parametrize("kind", ["empty", "drums", "text"])
+def test_where_there_is_no_music_that_is_said(tmp_path: Path, start: Path, kind: str) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    if kind == "text":
+        (folder / "notes.txt").write_text("la la la")
+    if kind == "drums":
+        song = bytearray(write_song(folder / "drums.mid", scale_chords(60)).read_bytes())
+        for at, byte in enumerate(song[:-1]):
+            if byte in (0x90, 0x80) and song[at + 1] < 0x80:
+                song[at] |= 9
+        (folder / "drums.mid").write_bytes(song)
+    made = jamd("train", folder, "--from", start, *QUICK)
+    assert made.exit_code == 1
+    assert made.output.splitlines()[-1].startswith("jamd: no MIDI file with notes in ")
+    assert not model(tmp_path, "recordings").exists()
+
+
+def test_asked_to_end_a_training_keeps_its_best_and_leaves_nothing_half(tmp_path: Path, start: Path) -> None:
+    music, output = recorded(tmp_path / "mine"), tmp_path / "mine.safetensors"
+    command = [sys.executable, "-u", "-m", "jamd", "train", music, "--from", start, "-o", output]
+    options = ["--steps=64", "--batch=4", "--epochs=100000", "--patience=0", "--check-updates=8"]
+    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as training:
+        assert training.stderr is not None
+        for line in training.stderr:
+            if line.startswith("update 16:"):
+                training.terminate()
+                break
+        rest = training.stderr.read()
+    assert training.returncode in (0, 1), rest  # 1 where so little had not helped yet
+    (run,) = runs.found(runs.default_folder())
+    assert run.state == runs.STOPPED, rest
+    assert bundle.read(run.folder / runs.MODEL).weights
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_your_part_of_a_session_is_learned_and_jamds_is_not(tmp_path: Path, start: Path) -> None:
+    folder = tmp_path / "data" / "jamd" / "sessions"
+    folder.mkdir(parents=True)
+    for evening in range(4):
+        notes = scale_chords(50 + evening, bars=24)
+        parts = {
+            name: [note for note in notes if (note.start_beats // 8) % 2 == turn]
+            for turn, name in enumerate(("player", "jamd"))
+        }
+        tracks = [Track(name, messages_of(played)) for name, played in parts.items()]
+        session = midifile.encode(tracks, [(0.0, 120.0)], [(0.0, Metre(4, 4))])
+        (folder / f"2026-11-2{evening} 20.15.03.mid").write_bytes(session)
+    made = jamd("train", "--sessions", "--name", "me", "--from", start, *QUICK, "--replace")
+    assert made.exit_code == 0, made.output
+    data = bundle.read_header(model(tmp_path, "me"))["data"]
+    assert data["learned_from"]["pieces"] + data["held_out"]["pieces"] == 4
+    picked = jamd("train", "--favourites", "--from", start, *QUICK)
+    assert picked.exit_code == 1
+    assert "jamd sessions pick last" in picked.output

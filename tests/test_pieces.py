@@ -179,6 +179,37 @@ def notes_on_one_key(count: int) -> bytes:
     return raw(b"\x00\x90\x3c\x40", b"\x01\x3c\x40" * (count - 1), b"\x01\x3c\x00", division=480)
 
 
+def pedalled(*events: bytes) -> list[tuple[int, int]]:
+    """First and last step of each note in what a keyboard sent, four ticks to the beat."""
+    piece = pieces.read(raw(*events), "a.mid", "a.mid", "", assume_grid=True)
+    return list(zip(piece.step.tolist(), piece.end.tolist(), strict=True))
+
+
+def test_a_pedal_half_down_holds_from_its_middle_on() -> None:
+    """Controller 64 is off up to 63 and on from 64 (MIDI 1.0); half pedals send what is between."""
+    key = (b"\x00\x90\x3c\x40", b"\x04\x80\x3c\x00")
+    assert pedalled(b"\x00\xb0\x40\x3f", *key, b"\x04\xb0\x40\x00") == [(0, 4)]
+    assert pedalled(b"\x00\xb0\x40\x40", *key, b"\x04\xb0\x40\x00") == [(0, 8)]
+    sinking = (b"\x02\xb0\x40\x64", b"\x02\xb0\x40\x46", b"\x02\xb0\x40\x20")
+    assert pedalled(b"\x00\xb0\x40\x7f", *key, *sinking) == [(0, 10)]
+
+
+def test_pedalling_anew_lets_go_what_is_no_longer_held() -> None:
+    """The pedal is changed at beat 2: the first note ends there, the second, whose key is down, goes on."""
+    changed = (b"\x02\xb0\x40\x00", b"\x00\xb0\x40\x7f", b"\x04\x80\x40\x00", b"\x04\xb0\x40\x00")
+    struck = (b"\x00\xb0\x40\x7f", b"\x00\x90\x3c\x40", b"\x02\x80\x3c\x00", b"\x04\x90\x40\x40")
+    assert pedalled(*struck, *changed) == [(0, 8), (6, 16)]
+
+
+def test_each_channel_has_its_pedal_and_drums_have_no_part() -> None:
+    content = raw(
+        *(b"\x00\xb0\x40\x7f", b"\x00\x90\x3c\x40", b"\x00\x91\x30\x40", b"\x00\x99\x24\x40"),
+        *(b"\x04\x80\x3c\x00", b"\x00\x81\x30\x00", b"\x00\x89\x24\x00", b"\x04\xb0\x40\x00"),
+    )
+    piece = pieces.read(content, "a.mid", "a.mid", "", assume_grid=True)
+    assert sorted(zip(piece.part.tolist(), piece.end.tolist(), strict=True)) == [(0, 8), (1, 4)]
+
+
 DRUMS = midifile.encode([Track("kit", messages_of([Note(36, 90, 0.0, 1.0)], channel=9))], [(0.0, 120.0)], [])
 
 

@@ -9,7 +9,7 @@ Kullback-Leibler divergence of the two: a measure of what was forgotten.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,10 @@ class Talk:
     span_bars: int
     duet: bool = False
 
+    def within(self, steps: int) -> Talk:
+        """The same in spans so short that both have a turn in so many steps."""
+        return replace(self, span_bars=max(1, min(self.span_bars, steps // self.steps_per_bar // 2)))
+
 
 TALKS = (
     Talk(16, 2), Talk(16, 4, duet=True), Talk(12, 4), Talk(16, 1), Talk(16, 4), Talk(12, 2, duet=True),
@@ -46,7 +50,7 @@ def conversations(mind: Mind, groups: range, steps: int, seed: int) -> list[Conv
     return [
         conversation
         for group in groups
-        for conversation in _group(mind, TALKS[group % len(TALKS)], steps, (seed, group))
+        for conversation in _group(mind, TALKS[group % len(TALKS)].within(steps), steps, (seed, group))
     ]
 
 

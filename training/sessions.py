@@ -11,6 +11,7 @@ from jamd.training.recording import Recording
 
 PLAYER_PART, JAMD_PART = "player", "jamd"
 """The names of the tracks in a session's file. They are its parts 0 and 1, in this order."""
+JAMD = 1
 
 _TAKE = re.compile(r"(?P<session>.+) take \d+")
 
