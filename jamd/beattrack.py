@@ -105,7 +105,7 @@ class BeatTracker:
         tempos = np.log(FASTEST_PULSE / SLOWEST_PULSE) / TEMPO_STEP
         self.tempos: FloatArray = SLOWEST_PULSE * np.exp(TEMPO_STEP * np.arange(int(tempos) + 1))
         self._per_second = self.tempos / 60.0
-        self._first, self._gaps = _tables(tuple(figures.items()))
+        self._first, self._gaps = gap_tables(tuple(figures.items()))
         octaves = np.log2(self.tempos / usual_pulse) / USUAL_OCTAVES
         self._weights = np.exp(-0.5 * octaves**2)[:, None] * self._first
         self._weights /= self._weights.sum()
@@ -113,7 +113,7 @@ class BeatTracker:
     def hear(self, gap_seconds: float) -> None:
         """An onset, so long after the one before."""
         self._pass(gap_seconds)
-        place = np.log(self._per_second * gap_seconds / SHORTEST_GAP) / _GAP_STEP - 0.5
+        place = np.log(self._per_second * gap_seconds / SHORTEST_GAP) / GAP_STEP - 0.5
         place = np.clip(place, 0.0, GAPS - 1.001)
         low = place.astype(np.int64)
         share = (place - low)[:, None]
@@ -162,11 +162,11 @@ class BeatTracker:
         return np.maximum(weights, least)
 
 
-_GAP_STEP = np.log(LONGEST_GAP / SHORTEST_GAP) / GAPS
+GAP_STEP = np.log(LONGEST_GAP / SHORTEST_GAP) / GAPS
 
 
 @cache
-def _tables(figures: tuple[tuple[str, float], ...]) -> tuple[FloatArray, FloatArray]:
+def gap_tables(figures: tuple[tuple[str, float], ...]) -> tuple[FloatArray, FloatArray]:
     """How likely a first onset is by phase (PHASES,), and an onset by gap before it and phase (GAPS, PHASES):
     densities over the phase and over the logarithm of the gap."""
     places, following = _following(figures)
@@ -175,7 +175,7 @@ def _tables(figures: tuple[tuple[str, float], ...]) -> tuple[FloatArray, FloatAr
     first = _bell((phases[:, None] - twelfths + 0.5) % 1.0 - 0.5) @ places
     table = np.empty((GAPS, PHASES))
     ahead = np.arange(following.shape[1]) / TWELFTHS
-    for row, gap in enumerate(SHORTEST_GAP * np.exp(_GAP_STEP * (np.arange(GAPS) + 0.5))):
+    for row, gap in enumerate(SHORTEST_GAP * np.exp(GAP_STEP * (np.arange(GAPS) + 0.5))):
         before = (phases - gap + 0.5 / TWELFTHS) % 1.0 - 0.5 / TWELFTHS
         was = _bell((before[:, None] - twelfths + 0.5) % 1.0 - 0.5) * places + 1e-9
         was /= was.sum(axis=1, keepdims=True)

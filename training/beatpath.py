@@ -72,7 +72,7 @@ class _Search:
         self.frames: Ints = np.round((onsets.seconds - self.origin_seconds) / FRAME_SECONDS).astype(np.int64)
         self.end = int(self.frames[-1]) + self.lead
         self.gaps = np.concatenate([[1.0], np.maximum(np.diff(onsets.seconds), 1e-3)])
-        _, table = beattrack._tables(tuple(beattrack.FIGURES.items()))
+        _, table = beattrack.gap_tables(tuple(beattrack.FIGURES.items()))
         self.table = np.log(np.maximum(table, 1e-9)).astype(np.float32)
         # An accent is likelier on the beat than anywhere, no accent is less likely.
         on = -np.logaddexp(0, -onsets.log_odds) - np.log(ON_BEAT)
@@ -134,7 +134,7 @@ class _Search:
         lengths = range(self.shortest, self.longest + 1)
         scores = np.empty((last - first, len(lengths)), np.float32)
         for length in lengths:
-            place = np.log(gaps / (length * FRAME_SECONDS) / beattrack.SHORTEST_GAP) / beattrack._GAP_STEP
+            place = np.log(gaps / (length * FRAME_SECONDS) / beattrack.SHORTEST_GAP) / beattrack.GAP_STEP
             row = np.clip(place, 0, beattrack.GAPS - 1).astype(np.int64)
             column = np.round(np.arange(length) * beattrack.PHASES / length).astype(int) % beattrack.PHASES
             values = (self.table[row] + off + on_rather * self.bell)[:, column]
