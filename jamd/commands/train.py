@@ -168,7 +168,8 @@ def _target(output: Path | None, name: str | None, paths: tuple[Path, ...]) -> P
         check_writable(output)
         return output
     if name is None:
-        name = paths[0].resolve().stem if paths else "sessions"
+        first = paths[0].resolve() if paths else Path("sessions")
+        name = first.name if first.is_dir() else first.stem
     if not name or name.startswith(".") or any(sign in name for sign in "/\\\0"):
         raise UsageError(f"{name!r} is no name for a model; give another with --name")
     if name == START:
@@ -193,5 +194,7 @@ def _told(context: click.Context) -> str:
             continue
         if option.name in ("name", "resume", "begin_with"):
             continue
-        told.append(option.opts[0] if value is True else f"{option.opts[0]} {value}")
+        for each in value if isinstance(value, tuple) else (value,):
+            said = "=".join(map(str, each)) if isinstance(each, tuple) else each
+            told.append(option.opts[0] if each is True else f"{option.opts[0]} {said}")
     return " ".join(told)
