@@ -108,19 +108,13 @@ def found_in(piece: Piece) -> beatfind.Found:
     return found
 
 
-def test_beats_and_bars_of_a_song_in_four_with_rubato() -> None:
+@pytest.mark.parametrize(("beats_in_bar", "bars"), [(4, 24), (3, 32)])
+def test_beats_and_bars_of_a_song_with_rubato(beats_in_bar: int, bars: int) -> None:
     at = rubato(96)
-    found = found_in(performed(song(4, 24), at))
+    found = found_in(performed(song(beats_in_bar, bars), at))
     assert share_found(found.tapped, at) > 0.97
-    assert share_found(found.track.onset_seconds[found.track.beat_in_bar == 1], at[::4]) > 0.9
-    assert found.sure > 0.8
-
-
-def test_beats_and_bars_of_a_waltz_with_rubato() -> None:
-    at = rubato(96)
-    found = found_in(performed(song(3, 32), at))
-    assert share_found(found.tapped, at) > 0.97
-    assert share_found(found.track.onset_seconds[found.track.beat_in_bar == 1], at[::3]) > 0.9
+    lines = found.track.onset_seconds[found.track.beat_in_bar == 1]
+    assert share_found(lines, at[::beats_in_bar]) > 0.9
     assert found.sure > 0.8
 
 

@@ -60,8 +60,8 @@ class Mixed:
 
 
 def updates_for(sequences: float, batch: int) -> int:
-    """How many updates suit so many sequences of the player's: some forty passes over half an hour, fewer
-    over more, and two over whatever is most."""
+    """How many updates suit so many sequences of the player's: some twenty-five passes over half an hour,
+    fewer over more, and two over whatever is most."""
     return round(max(FEWEST_UPDATES, 32 * math.sqrt(sequences), 2 * sequences / batch / SHARE_REHEARSED))
 
 
@@ -77,19 +77,17 @@ def asked_of(pieces: Sequence[QuantisedPiece], steps: int, most_each: int = 64) 
 
 @torch.no_grad()
 def costs(
-    model: nn.Module, asked: Sequence[Sequence[Conversation]], device: torch.device, touch: bool = True
+    model: nn.Module, asked: Sequence[Sequence[Conversation]], device: torch.device
 ) -> tuple[Floats, Floats]:
     """The own steps of each group of conversations, and what they cost in nats: (groups,) each."""
     model.eval()
     steps, nats = np.zeros(len(asked)), np.zeros(len(asked))
-    flat = sorted(((c.steps, g, i) for g, cs in enumerate(asked) for i, c in enumerate(cs)))
-    for group in range(len(asked)):
-        of_group = [asked[g][i] for _, g, i in flat if g == group]
-        for first in range(0, len(of_group), SCORED_TOGETHER):
-            batch = batch_of(of_group[first : first + SCORED_TOGETHER])
-            keys, *rest = (float(value) for value in fit.nats(model, batch, device))
+    for group, conversations in enumerate(asked):
+        by_length = sorted(conversations, key=lambda conversation: conversation.steps)
+        for first in range(0, len(by_length), SCORED_TOGETHER):
+            batch = batch_of(by_length[first : first + SCORED_TOGETHER])
             steps[group] += batch.frames
-            nats[group] += keys + (sum(rest) if touch else 0.0)
+            nats[group] += sum(float(value) for value in fit.nats(model, batch, device))
     return steps, nats
 
 
