@@ -6,8 +6,7 @@ while a client is tried is kept away: the user hears one line, from BackendError
 
 from __future__ import annotations
 
-import os
-import threading
+import ctypes
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 from jamd.errors import BackendError, PortError
 from jamd.ports import InputPort, Kind, OutputPort, Port, Receive, Wait, find
+from jamd.quiet import quiet_libraries
 
 START_JACK = "start JACK, without a sound card by `jackd -r --no-mlock -d dummy -r 48000 -p 64 &`"
 
@@ -66,11 +66,41 @@ class Backend:
 
         Open the outputs first: what JACK does while notes come in may be held up by them.
         """
-        return self._open("input", name, lambda shown, client: InputPort(shown, client, self._wait, callback))
+        return self._open(
+            "input", name, lambda shown, client: InputPort(shown, client, self._wait, callback, name)
+        )
 
     def open_output(self, name: str | None) -> OutputPort:
         """Play to the port that `name` means (see `find`); None makes the virtual port "jamd out"."""
-        return self._open("output", name, lambda shown, client: OutputPort(shown, client, self._settle))
+        fault, settle_seconds = self._rtmidi.RtMidiError, self._settle_seconds
+        return self._open(
+            "output",
+            name,
+            lambda shown, client: OutputPort(shown, client, self._wait, settle_seconds, name, fault),
+        )
+
+    @property
+    def ports(self) -> list[Port]:
+        """The ports that this backend opened and that are not closed."""
+        return [port for port in self._ports if not port.closed]
+
+    def abandon(self, port: Port) -> None:
+        """Let go of the client of a port whose server has gone, and keep the port."""
+        if port.kind == "output" and port.client is not None:
+            # To close it, rtmidi would wait a second for the server, with Python's lock in hand. libjack
+            # frees what it holds as the next client is made, and rtmidi must not do so again: it lives on.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(port.client))
+            port.client = None
+        else:
+            with quiet_libraries():
+                port.drop()
+
+    def renew(self, port: Port, name: str | None) -> None:
+        """Give a port whose cable was out another client, connected to the port of this very name, or to none
+        yet. Raises PortError or BackendError when that cannot be; the port is then without a client."""
+        port.drop()
+        client, port.seen_as = self._connected(port.kind, name)
+        port.renew(client)
 
     def close(self) -> None:
         # Inputs first: an output closes in step with JACK, which waits for events that are not yet heard.
@@ -88,8 +118,17 @@ class Backend:
         if name is None and self.name in WITHOUT_VIRTUAL_PORTS:
             option = "--in" if kind == "input" else "--out"
             raise PortError(f"{self.name} has no virtual ports; name one with {option} (see `jamd ports`)")
+        shown = OWN_PORTS[kind] if name is None else find(name, self._names(kind), kind)
+        client, seen_as = self._connected(kind, None if name is None else shown)
+        port = port_of(shown, client)
+        port.seen_as = seen_as
+        self._ports = [*self.ports, port]
+        return port
+
+    def _connected(self, kind: Kind, name: str | None) -> tuple[Any, frozenset[str]]:
+        """A client with a port, connected to the one of this very name or virtual, and the names under which
+        its port is in the system's lists."""
         own = OWN_PORTS[kind]
-        shown = own if name is None else find(name, self._names(kind), kind)
         with ExitStack() as undo:
             client = self._client(kind)
             undo.callback(client.delete)
@@ -100,19 +139,16 @@ class Backend:
                     if name is None:
                         client.open_virtual_port(own)
                     else:
-                        client.open_port(client.get_ports().index(shown), own)
-                        self._settle()
+                        client.open_port(client.get_ports().index(name), own)
+                        self.settle()
                 except (self._rtmidi.RtMidiError, ValueError) as error:  # unplugged since it was listed
-                    raise PortError(f"{kind} {shown!r} does not open: {error}") from error
+                    raise PortError(f"{kind} {name or own!r} does not open: {error}") from error
                 seen_as = frozenset(n for n in listing.get_ports() if own in n and n not in before)
             undo.pop_all()
-        port = port_of(shown, client)
-        port.seen_as = seen_as
-        self._ports = [p for p in self._ports if not p.closed] + [port]
-        return port
+        return client, seen_as
 
     def _names(self, kind: Kind) -> list[str]:
-        own = {name for port in self._ports if not port.closed for name in port.seen_as}
+        own = {name for port in self.ports for name in port.seen_as}
         with self._listing(kind) as listing:
             return [name for name in listing.get_ports() if name not in own]
 
@@ -123,9 +159,8 @@ class Backend:
         An open one is quicker, and safer: after the death of the JACK server the attempt to make a client
         frees what the open ones still use, and closing them would crash.
         """
-        of_kind = InputPort if kind == "input" else OutputPort
-        for port in self._ports:
-            if isinstance(port, of_kind) and not port.closed:
+        for port in self.ports:
+            if port.kind == kind and port.client is not None:
                 yield port.client
                 return
         client = self._client(kind)
@@ -145,9 +180,14 @@ class Backend:
                 return make(getattr(self._rtmidi, f"API_{api}"), name=CLIENT)
         raise BackendError(f"MIDI backend {self.name} does not open; {remedy}")
 
-    def _settle(self) -> None:
-        if self.name == "jack":
-            self._wait(JACK_SETTLE_SECONDS)
+    def settle(self) -> None:
+        """Give a new connection the time to carry messages."""
+        if self._settle_seconds:
+            self._wait(self._settle_seconds)
+
+    @property
+    def _settle_seconds(self) -> float:
+        return JACK_SETTLE_SECONDS if self.name == "jack" else 0.0
 
 
 def open_backend(name: str = "auto", rtmidi: Any = None) -> Backend:
@@ -192,25 +232,3 @@ def load_rtmidi() -> Any:
     except ImportError as error:
         raise BackendError(f"python-rtmidi: {error}; on Debian, apt-get install libasound2") from error
     return rtmidi
-
-
-_redirecting = threading.Lock()
-
-
-@contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Send nowhere what C libraries print on file descriptor 2, past Python, as they fail to open."""
-    with _redirecting:
-        try:
-            stderr = os.dup(2)
-        except OSError:  # the program was started without one
-            yield
-            return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 2)
-            yield
-        finally:
-            os.dup2(stderr, 2)
-            os.close(nowhere)
-            os.close(stderr)

@@ -22,9 +22,11 @@ COMMANDS = {
     "evaluate": "Score models side by side, with the floor beside them",
     "runs": "List training runs, show one, compare several",
     "bench": "Measure what this machine can do",
+    "doctor": "Find what is wrong with the set-up",
     "models": "List the models that are bundled, and show their cards",
     "ports": "List the MIDI inputs and outputs of this machine",
     "panic": "Silence an output now",
+    "service": "Run jamd in the background, from login on",
     "sessions": "List the sessions that were kept; play, name or copy one",
     "profiles": "List what jamd has learned of each player; rename, delete",
     "config": "Show what is in force for listen, and from where",
@@ -32,7 +34,7 @@ COMMANDS = {
 }
 """Every command with the first sentence of its help, so that `jamd --help` imports none of them."""
 
-PLAYING = frozenset({"listen", "jam", "render", "evaluate", "bench", "train"})
+PLAYING = frozenset({"listen", "jam", "render", "evaluate", "bench", "doctor", "train"})
 """Those that step a model in numpy."""
 
 INTERRUPTED = 130
@@ -108,7 +110,11 @@ def _where_to_read(error: click.UsageError) -> str:
         "max_content_width": 100,
     },
     epilog="Every option can be set in the environment too: listen's --tempo by JAMD_LISTEN_TEMPO. Those of "
-    "listen can also stand in a config file: see jamd config --help.",
+    "listen can also stand in a config file: see jamd config --help.\n\n"
+    "Exit status: 0 when all went well, and after a session that you or a signal ended; 1 after a fault (a "
+    "file, a model, no MIDI system, another jamd on these ports); 2 when what was asked for cannot be (an "
+    "option, a name, the config file); 130 after Ctrl-C in any other work; 128 and a signal's number, as "
+    "shells say it, when that signal cut it off.",
 )
 @click.version_option(__version__, message="jamd %(version)s")
 def main() -> None:

@@ -6,10 +6,11 @@ import logging
 import math
 from collections import deque
 from dataclasses import replace
+from functools import lru_cache
 
 import mido
 import numpy as np
-from numpy.polynomial.polynomial import polyfit
+import numpy.typing as npt
 
 from jamd.note import STEPS_PER_BEAT
 from jamd.sync import Free
@@ -106,12 +107,19 @@ class Pulse:
         self.seconds = float(seconds[-1])
         if len(numbers) < 2:
             return
-        back, since = numbers - numbers[-1], seconds - seconds[-1]
-        line = polyfit(back, since, 1)
+        back, since = tuple((numbers - numbers[-1]).tolist()), seconds - seconds[-1]
+        line = _fitting(back, 1) @ since
         self._usual_seconds = _possible(line[1])
-        curve = line if len(numbers) < CURVE_TICKS else polyfit(back, since, 2)
+        curve = line if len(numbers) < CURVE_TICKS else _fitting(back, 2) @ since
         self.seconds += float(curve[0])
         self.interval_seconds = _possible(curve[1])
+
+
+@lru_cache(maxsize=2 * WINDOW_TICKS)
+def _fitting(at: tuple[float, ...], degree: int) -> npt.NDArray[np.float64]:
+    """What makes of values at these places the coefficients of their least-squares polynomial, the constant
+    one first: (degree + 1, places). While no tick is lost the places are always the same."""
+    return np.linalg.pinv(np.vander(at, degree + 1, increasing=True))
 
 
 def _possible(seconds: float) -> float:

@@ -57,6 +57,12 @@ class ClockOut:
             self._tick, self._free_seconds = None, seconds
             self._send(mido.Message("stop"))
 
+    def resume(self, transport: Transport, seconds: float) -> None:
+        """Who follows was not there for a while: say where the song is."""
+        if self._tick is not None:
+            self.stop(seconds)
+            self.begin(transport, seconds)
+
     def advance(self, transport: Transport, seconds: float) -> None:
         """Send the ticks that are due. After a halt of the machine all of them, for they are counted."""
         if self._tick is None and self._free_seconds is None:

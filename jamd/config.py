@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,18 @@ from jamd.errors import UsageError
 if TYPE_CHECKING:
     from jamd.bindings import Bindings
 
+LARGEST_BYTES, LONGEST_LINE = 2**16, 2000
+"""Of a config file, and characters of a line in it: a key of thousands of names or a number of thousands of
+digits would be more than Python takes."""
 BIND = "bind"
 VARIABLE = "JAMD_LISTEN_CONFIG"
 
+_QUOTED = re.compile(
+    r'''"""(?:\\.|(?!""").)*"{3,5}|\'{3}.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|#[^\n]*''', re.DOTALL
+)
+"""What is no bracket and no end of a line, whatever it looks like: texts and comments."""
+_BRACKET_OR_END = re.compile(r"[][{}\n]|\Z")
+_DEEPER = {"[": 1, "{": 1, "]": -1, "}": -1}
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)")
 
 
@@ -69,18 +78,32 @@ def read(path: Path) -> Config:
     Raises UsageError, with the line, for what is no TOML, an unknown table or key and a wrong value.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # its line ends as they are
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+        text = content.decode("utf-8-sig")  # its line ends as they are
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text") from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    if len(content) > LARGEST_BYTES:
+        raise UsageError(f"{path} is too large for a config file: over {LARGEST_BYTES >> 10} KiB")
     return parse(text, path)
 
 
 def parse(text: str, path: Path) -> Config:
     """The config in `text`, which is or will be at `path`. Raises UsageError as `read` does."""
+    try:
+        return _parsed(text, path)
+    except RecursionError:
+        raise UsageError(f"{path} is nested too deeply: options are no more than lists") from None
+
+
+def _parsed(text: str, path: Path) -> Config:
     from jamd.controls import BindError, read_bind
 
+    for place, characters in enumerate(map(len, text.split("\n")), 1):
+        if characters > LONGEST_LINE:
+            raise UsageError(f"{path} line {place} is too long: over {LONGEST_LINE} characters")
     try:
         config = Config(path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -104,29 +127,33 @@ def parse(text: str, path: Path) -> Config:
 
 
 def key_lines(text: str) -> dict[tuple[str, ...], int]:
-    """The line, from 1, in which each table and each key of a table first begins; the text is TOML.
-
-    A line on its own, or with those after it, is TOML just when it is a whole statement. So no scanner need
-    know what TOML allows.
-    """
+    """The line, from 1, in which each table and each key of a table first begins; the text is TOML."""
     begun: dict[tuple[str, ...], int] = {}
-    header, statement, first = "", "", 1
-    for number, line in enumerate(text.split("\n"), 1):
-        statement += line + "\n"
-        if statement.lstrip().startswith("["):
-            header = ""
-        try:
-            tables = tomllib.loads(header + statement)
-        except tomllib.TOMLDecodeError:
-            continue  # amid a value of several lines
-        for name, table in tables.items():
-            begun.setdefault((name,), first)
-            for key in table if isinstance(table, dict) else ():
-                begun.setdefault((name, key), first)
-        if statement.lstrip().startswith("["):
+    header = ""
+    for number, statement in _statements(text):
+        if statement.startswith("["):
             header = statement
-        statement, first = "", number + 1
+            statement = ""
+        tables = tomllib.loads(header + statement)
+        for name, table in tables.items():
+            begun.setdefault((name,), number)
+            for key in table if isinstance(table, dict) else ():
+                begun.setdefault((name, key), number)
     return begun
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """The statements of TOML that is right, each with the line in which it begins: one ends with its line,
+    unless it is within brackets there, or a text."""
+    bare = _QUOTED.sub(lambda found: " " * len(found[0]), text)
+    first = depth = 0
+    for found in _BRACKET_OR_END.finditer(bare):
+        depth += _DEEPER.get(found[0], 0)
+        if depth == 0 and found[0] in ("\n", ""):
+            statement = text[first : found.end()]
+            blank = len(statement) - len(statement.lstrip())
+            yield 1 + text.count("\n", 0, first + blank), statement.lstrip()
+            first = found.end()
 
 
 def config_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from jamd.controllers import PEDAL
 from jamd.errors import UsageError
 from jamd.knobs import Knob, knob_of
 
 Kind = Literal["cc", "note", "program", "bend"]
 
-PEDAL = 64
 NUMBERS = {"cc": (0, 119), "note": (0, 127), "program": (1, 128)}
 """The least and the greatest. A CC above 119 is an order to fall silent and never a control."""
 EXAMPLES = "'cc 21', 'note 36 channel 10', 'program 5', 'pedal' or 'bend'"

@@ -14,9 +14,10 @@ from jamd.knobs import KNOBS, Turned, Value
 from jamd.minds import Minds
 from jamd.output import Output
 from jamd.partner import Partner
+from jamd.preset import Preset, Reloaded, merged
 from jamd.settings import Settings, turned
 from jamd.sync import Sync
-from jamd.turns import Mode
+from jamd.turns import Form, Mode
 
 SETTINGS = ("temperature", "density", "register", "echo")
 
@@ -32,6 +33,9 @@ class Rack(Protocol):
 
     def ask(self, by: int, minds: Minds) -> None:
         """Load the model so many places further on; it comes back as Loaded."""
+
+    def stand_in(self, minds: Minds) -> bool:
+        """Load a model for one that fails; it comes back as Loaded. False if there is none."""
 
 
 class Desk:
@@ -55,7 +59,7 @@ class Desk:
     def begin(self, partner: Partner, sync: Sync) -> None:
         """Take down how all stands, and light it."""
         settings, form = self.settings, partner.turns.form
-        self.values = {
+        self.values |= {
             "temperature": settings.knobs.temperature,
             "echo": settings.echo,
             "density": settings.knobs.density,
@@ -64,14 +68,23 @@ class Desk:
             "mode": form.mode.value,
             "bars": form.call_bars or 0,
         }
+        self.light_all(sync)
+
+    def light_all(self, sync: Sync) -> None:
+        """Show how all stands."""
         for name, value in self.values.items():
-            self._light(name, value)
+            if name in KNOBS:  # and no model's name
+                self._light(name, value)
         self._light("tempo", sync.transport.tempo)
 
     def choose_from(self, rack: Rack) -> None:
         """From now on there are these models to choose from."""
         self.rack = rack
         self.values["model"] = rack.name
+
+    def stand_in(self, minds: Minds) -> bool:
+        """Have a model fetched for one that fails; False if there is none."""
+        return self.rack is not None and self.rack.stand_in(minds)
 
     def is_bound(self, message: mido.Message) -> bool:
         """Whether this is a control's and no music."""
@@ -81,8 +94,13 @@ class Desk:
         """What a message that is bound turns, if anything."""
         return self._bindings.match(message)
 
-    def turn(self, order: Turned, partner: Partner, sync: Sync, output: Output, seconds: float) -> None:
-        """Do what the player's hand asks for."""
+    def turn(
+        self, order: Turned | Reloaded, partner: Partner, sync: Sync, output: Output, seconds: float
+    ) -> None:
+        """Do what the player's hand asks for, or the config file."""
+        if isinstance(order, Reloaded):
+            self._set(order.before, order.after, partner, sync, seconds)
+            return
         knob, value = KNOBS[order.knob], order.value
         if knob.kind == "action":
             self._act(knob.name, partner, sync, output, seconds)
@@ -92,10 +110,7 @@ class Desk:
         form = partner.turns.form
         match knob.name:
             case "mode":
-                looped = partner.looping
-                partner.change_form(replace(form, mode=Mode(str(value))))
-                if looped and not partner.looping:
-                    self._light("loop", None)
+                self._change_form(replace(form, mode=Mode(str(value))), partner)
             case "bars":
                 partner.change_form(replace(form, call_bars=int(value), answer_bars=int(value)))
             case "feel":
@@ -109,6 +124,24 @@ class Desk:
         if knob.name != "tempo":  # which has a place of its own in the view
             self.values[knob.name] = value
         self._light(knob.name, value)
+
+    def _set(self, before: Preset, after: Preset, partner: Partner, sync: Sync, seconds: float) -> None:
+        """Set what differs between the two; the rest stays as the player's hand left it."""
+        self.settings = merged(self.settings, before.settings, after.settings)
+        partner.minds.turn(self.settings)
+        self._change_form(merged(partner.turns.form, before.form, after.form), partner)
+        partner.part.voice.feel = merged(partner.part.voice.feel, before.feel, after.feel)
+        if after.tempo is not None and after.tempo != before.tempo:
+            sync.set_tempo(after.tempo, seconds)
+        if after.bound != before.bound:
+            self._bindings = Bindings(after.bound)
+        self.begin(partner, sync)
+
+    def _change_form(self, form: Form, partner: Partner) -> None:
+        looped = partner.looping
+        partner.change_form(form)
+        if looped and not partner.looping:
+            self._light("loop", None)
 
     def _act(self, name: str, partner: Partner, sync: Sync, output: Output, seconds: float) -> None:
         lit: Value | None = None

@@ -16,7 +16,7 @@ from jamd.account import Account, Recorder
 from jamd.clock import Clock, Inbox
 from jamd.clockin import MESSAGES as CLOCK_MESSAGES
 from jamd.echo import Returns
-from jamd.events import Clocked, Event, Failed, Loaded, Panic, Predicted, Received, Stop, Unheeded
+from jamd.events import Clocked, Event, Failed, Loaded, Panic, Predicted, Received, Replugged, Stop, Unheeded
 from jamd.knobs import Turned
 from jamd.metronome import Metronome
 from jamd.minds import MakeWorker, Minds
@@ -25,6 +25,7 @@ from jamd.output import Output
 from jamd.part import Part
 from jamd.partner import Partner
 from jamd.pianoroll import PianoRoll
+from jamd.preset import Reloaded
 from jamd.rig import Rig
 from jamd.snapshot import Snapshot
 from jamd.sync import Sync
@@ -37,6 +38,9 @@ more than half a step: until then a note still belongs to the step that is being
 SHOWN_STEPS = 128
 WAITING = 1024
 """Messages kept until the grid begins."""
+MOST_WAITING, MOST_ENDS_WAITING = 10_000, 50_000
+"""Messages that may wait for the engine, however long it is held up: so many until a note-on is left out, and
+more until anything is, lest a key that was let go be held for ever."""
 TOLD_TEMPO = 0.002
 """A change of tempo by a smaller share is not worth a line in the session's file."""
 
@@ -63,7 +67,7 @@ class Engine:
         self._transport, self._running = sync.transport, False
         self._returns, self._roll = Returns(), PianoRoll()
         part = Part(clock, voice, output, recorder, self._returns.own, rig.ahead, rig.early_seconds)
-        minds = Minds(make_worker, self.inbox.put, rig.keep)
+        minds = Minds(make_worker, self.inbox.put, rig.keep, rig.desk.stand_in)
         self._partner = Partner(clock, self._transport, form, part, minds)
         self._unheeded = False  # a clock was said to be
         self._metronome: Metronome | None = None
@@ -83,7 +87,8 @@ class Engine:
     def receive(self, message: mido.Message) -> None:
         """The MIDI input's callback, on its thread: stamp and pass on, nothing else."""
         if message.type not in CLOCK_MESSAGES:
-            self.inbox.put(Received(self._clock.now(), message))
+            most = MOST_WAITING if message.type == "note_on" else MOST_ENDS_WAITING
+            self._put(Received(self._clock.now(), message), most)
         elif not self._unheeded:
             self._unheeded = True
             self.inbox.put(Unheeded())
@@ -91,11 +96,17 @@ class Engine:
     def receive_clock(self, message: mido.Message) -> None:
         """The same of an input with a master's clock, of which all else is passed over."""
         if message.type in CLOCK_MESSAGES:
-            self.inbox.put(Clocked(self._clock.now(), message))
+            self._put(Clocked(self._clock.now(), message), MOST_ENDS_WAITING)
 
     def receive_both(self, message: mido.Message) -> None:
         """The same of an input that both come in by."""
         (self.receive_clock if message.type in CLOCK_MESSAGES else self.receive)(message)
+
+    def _put(self, event: Event, most: int) -> None:
+        if self.inbox.qsize() < most:
+            self.inbox.put(event)
+        else:
+            self.account.overrun += 1
 
     def stop(self) -> None:
         """End the session; from any thread or a signal handler."""
@@ -137,7 +148,7 @@ class Engine:
                 self._partner.predicted(event)
             case Failed():
                 self._partner.failed(event)
-            case Turned():
+            case Turned() | Reloaded():
                 self._turn(event, self._clock.now())
             case Loaded(name, worker, make_worker, heard_steps, reason):
                 if worker is None or make_worker is None:
@@ -145,6 +156,11 @@ class Engine:
                 else:
                     self._partner.minds.take_over(worker, make_worker, heard_steps)
                     self._rig.desk.values["model"] = name
+            case Replugged(clock, lights):
+                if clock and self._rig.clock_out is not None:
+                    self._rig.clock_out.resume(self._transport, self._clock.now())
+                if lights:
+                    self._rig.desk.light_all(self._sync)
             case Panic():
                 self._partner.panic()
                 self._output.panic()
@@ -213,8 +229,8 @@ class Engine:
         self._roll.receive(message, position)
         self._recorder.record("player", position / STEPS_PER_BEAT, message)
 
-    def _turn(self, order: Turned, seconds: float) -> None:
-        """A knob was turned, or an action asked for."""
+    def _turn(self, order: Turned | Reloaded, seconds: float) -> None:
+        """A knob was turned, or an action asked for, or the config was read again."""
         self._rig.desk.turn(order, self._partner, self._sync, self._output, seconds)
         self._follow()
         self._show()

@@ -9,6 +9,7 @@ import mido
 
 from jamd.knobs import Turned
 from jamd.note import Frame
+from jamd.preset import Reloaded
 
 if TYPE_CHECKING:
     from jamd.minds import MakeWorker
@@ -54,6 +55,14 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Replugged:
+    """An output is back that carries the clock, or the lights, or neither."""
+
+    clock: bool
+    lights: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the session, all notes off."""
 
@@ -75,4 +84,5 @@ class Loaded:
     reason: str = ""
 
 
-Event = Received | Clocked | Unheeded | Predicted | Failed | Stop | Panic | Turned | Loaded
+Commanded = Stop | Panic | Turned | Loaded | Replugged | Reloaded
+Event = Received | Clocked | Unheeded | Predicted | Failed | Commanded

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from jamd.errors import JamdError
+from jamd.private import FILE_MODE, file_mode
+
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
-def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
+def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     """Put `content` at `path`: written beside it, flushed to the disk, then renamed over it.
-    Who may read and write it is said by `mode`.
 
-    Raises JamdError in one line when the folder is missing or cannot be written; nothing is left behind.
+    Who may read and write it stays as it was; of a new file it is what `private.file_mode` says. `mode` says
+    otherwise. Raises JamdError in one line when the folder is missing or cannot be written; nothing is left
+    behind.
     """
     try:
-        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, beside = _beside(path, mode)
     except OSError as error:
         raise JamdError(f"cannot write {path}: {error.strerror}") from error
     try:
@@ -24,11 +30,27 @@ def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(beside, mode)
         os.replace(beside, path)
     except OSError as error:
         os.unlink(beside)
         raise JamdError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _beside(path: Path, mode: int | None) -> tuple[int, Path]:
+    """A new file next to `path`, open for writing, that may take its place."""
+    new_mode = file_mode(path) if mode is None else mode
+    if mode is None:
+        with suppress(FileNotFoundError):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            new_mode = FILE_MODE  # nobody may look in before it is as it was
+    while True:
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        with suppress(FileExistsError):
+            handle = os.open(beside, _FLAGS, new_mode)
+            break
+    if mode is not None:
+        os.chmod(beside, mode)
+    return handle, beside
 
 
 def check_writable(path: Path) -> None:

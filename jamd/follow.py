@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import mido
 
@@ -100,8 +101,10 @@ class Follow(Internal):
     def set_tempo(self, tempo: float, seconds: float) -> None:
         """The player says it: it is this tempo, as nearly as they play it."""
         self._now = max(self._now, seconds)
+        self._tracker = self._new_tracker()
+        for early, late in pairwise(self._onsets):  # the first phrase, as far as it has come
+            self._tracker.hear(late - early)
         if self.running:
-            self._tracker = self._new_tracker()
             self._last_seconds = self._settles_seconds = None
             self._kept_tempo = min(max(tempo, SLOWEST_TEMPO), FASTEST_TEMPO)
             self._move(self._kept_tempo)

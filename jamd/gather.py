@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # which before click 8.2 is not generic
+
+T = TypeVar("T")
 
 
 class Number(click.FloatRange):
@@ -62,6 +64,11 @@ class Parsed(ParamType):
             return self.fail(str(error), param, ctx)
 
 
+def one_of(kind: type[T], params: Mapping[str, Any]) -> T:
+    """The dataclass `kind`, of those of a command's parameters that are its fields."""
+    return kind(**{field.name: params[field.name] for field in fields(kind)})  # type: ignore[arg-type]
+
+
 def gathered(
     name: str,
     kind: type[Any],
@@ -69,10 +76,12 @@ def gathered(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command these options; it receives them as one `kind`, a dataclass, by this name."""
 
+    of_kind = {field.name for field in fields(kind)}
+
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         def gathering(**given: Any) -> Any:
-            one = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
-            return function(**given, **{name: one})
+            others = {key: value for key, value in given.items() if key not in of_kind}
+            return function(**others, **{name: one_of(kind, given)})
 
         command = update_wrapper(gathering, function)
         for option in reversed(options):

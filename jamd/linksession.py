@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from jamd.clock import seconds_now
 from jamd.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Session(Protocol):
         """Leave. The session is not to be used any more."""
 
 
-def join(tempo: float, now: Callable[[], float] = time.monotonic) -> Session:
+def join(tempo: float, now: Callable[[], float] = seconds_now) -> Session:
     """The session on the network; `tempo`, in quarter notes a minute, is its tempo if nobody else is there.
     `now` is our clock, in seconds. Raises UsageError if the extra `link` is not installed."""
     return Network(tempo, now)

@@ -15,21 +15,21 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-import click
-
 from jamd.account import Recorder as AnyRecorder
 from jamd.clock import SystemClock
 from jamd.engine import Engine
 from jamd.errors import JamdError
 from jamd.improviser import Improviser
+from jamd.logs import SAID, say
 from jamd.minds import MakeWorker
 from jamd.output import Output, Port
 from jamd.priority import model_cores, on_time
-from jamd.rack import Improvisers, ModelRack
+from jamd.rack import Improvisers, ModelRack, StandIn
 from jamd.recorder import Recorder
 from jamd.rig import Rig
 from jamd.sync import Sync
 from jamd.takes import Takes
+from jamd.terminal import let_go_of_closed, terminals
 from jamd.turns import Form
 from jamd.voice import Voice
 from jamd.worker import ThreadWorker
@@ -56,6 +56,7 @@ class Session:
     rig: Rig | None = None
     models: tuple[Sequence[str], str, Improvisers] | None = None
     """The names to choose from, the one that plays, and how each is loaded."""
+    stand_ins: Sequence[StandIn] = ()
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]
         )
         if session.models is not None:
             names, name, load = session.models
-            rack = ModelRack(names, name, make_worker, load, engine.inbox.put, cores)
+            rack = ModelRack(names, name, make_worker, load, engine.inbox.put, cores, session.stand_ins)
             rig.desk.choose_from(rack)
         yield engine, output
 
@@ -108,18 +109,22 @@ class NoRecorder:
 @contextmanager
 def stopped_by_signals(engine: Engine) -> Iterator[None]:
     """Ctrl-C, SIGTERM and SIGHUP end the session in order; a second one, a second later, ends it at once.
+    A signal that is ignored (nohup) or means something else already is left alone, but for Ctrl-C's.
 
     What comes sooner is the same wish again: `timeout`, and launchers that pass signals on, send each twice,
     and the second must cut off neither the silencing nor the account of the session after it. So once asked
     to stop, these handlers stay.
     """
     numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
+    numbers = [n for n in numbers if n == signal.SIGINT or signal.getsignal(n) in (None, signal.SIG_DFL)]
     before = {number: signal.getsignal(number) for number in numbers}
+    shown_on = terminals()
 
     first_seconds: float | None = None
 
     def stop(number: int, _: FrameType | None) -> None:
         nonlocal first_seconds
+        let_go_of_closed(shown_on)
         now = time.monotonic()
         if first_seconds is None:
             first_seconds = now
@@ -146,10 +151,6 @@ def _ignore(numbers: Iterable[int]) -> None:
 
 def run(engine: Engine) -> None:
     """Play until the end. A fault of the engine's own is said in one line, like any other."""
-    # Made here and not earlier: the view, if there is one, has put itself in stderr's place by now.
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("jamd: %(message)s"))
-    logging.getLogger("jamd").addHandler(handler)
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
@@ -160,12 +161,11 @@ def run(engine: Engine) -> None:
     except JamdError:
         raise
     except Exception as error:
-        log.debug("the engine failed", exc_info=True)
+        log.error("the engine failed", exc_info=True, extra=SAID)
         raise JamdError(f"the engine failed: {type(error).__name__}: {error}") from error
     finally:
         gc.unfreeze()
         sys.setswitchinterval(before)
-        logging.getLogger("jamd").removeHandler(handler)
 
 
 def watch(engine: Engine, title: str, quiet: bool) -> AbstractContextManager[object]:
@@ -192,5 +192,4 @@ def say_summary(engine: Engine, output: Output) -> None:
             f"jitter over {jitter.events} events: median {jitter.median_ms:.2f} ms, "
             f"p99 {jitter.p99_ms:.2f} ms, max {jitter.max_ms:.2f} ms"
         )
-    click.echo("; ".join(lines))
-    sys.stdout.flush()
+    say("; ".join(lines))

@@ -15,13 +15,15 @@ import mido
 from jamd.transport import DEFAULT_TEMPO, Metre
 
 PEDAL = 64
-PEDAL_KEY = -1
 LONGEST_BEATS = 250_000
 """A night and a day at 170 BPM. A longer file is a damaged one, and would fill the memory with rests."""
 
-Stroke = tuple[float, int, int]
-"""Beats, key, velocity (0 lets it go). The pedal is a key too, PEDAL_KEY, and its value the velocity."""
+Event = tuple[float, int, int, int]
+"""What was done on one channel: beats, the message's kind (its status with channel 0) and its two data bytes,
+0 for a second one that it has not."""
 
+ONE_BYTE = (0xC0, 0xD0)
+"""Kinds of messages that have no second data byte."""
 _SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # data bytes; they have no place in a file, yet some hold them
 
 
@@ -31,13 +33,13 @@ class Malformed(Exception):
 
 @dataclass(slots=True)
 class Reading:
-    """What one track holds: its strokes by channel, and where it changes tempo (BPM) and metre, in beats."""
+    """What one track holds: its events by channel, and where it changes tempo (BPM) and metre, in beats."""
 
     name: str = ""
     end_beats: float = 0.0
     tempos: dict[float, float] = field(default_factory=dict)
     metres: dict[float, Metre] = field(default_factory=dict)
-    strokes: dict[int, list[Stroke]] = field(default_factory=dict)
+    events: dict[int, list[Event]] = field(default_factory=dict)
 
 
 def readings(content: bytes) -> Iterator[Reading]:
@@ -96,9 +98,10 @@ def _quantity(track: bytes, offset: int) -> tuple[int, int]:
 
 def _read_track(track: bytes, whole: bool, start_beats: float, ticks_per_beat: float) -> Reading:
     reading = Reading()
+    by_channel, end = reading.events, len(track)
     ticks = offset = running = 0
     try:
-        while offset < len(track) or not whole:
+        while offset < end or not whole:
             delta = track[offset]
             if delta < 0x80:
                 offset += 1
@@ -108,38 +111,35 @@ def _read_track(track: bytes, whole: bool, start_beats: float, ticks_per_beat: f
             status = track[offset]
             if status >= 0x80:
                 offset += 1
-            else:
+            elif running:
                 status = running
-            if status < 0x80:
+            else:
                 raise Malformed("a track holds data before any event")
-            beats = start_beats + ticks / ticks_per_beat
-            kind = status & 0xF0
-            if kind == 0xF0:
-                if status not in (0xF0, 0xF7, 0xFF):
-                    offset += _SYSTEM_LENGTHS.get(status, 0)
-                    continue
+            if status < 0xF0:
+                running, kind, first, second = status, status & 0xF0, track[offset], 0
+                offset += 1
+                if kind not in ONE_BYTE:
+                    second = track[offset]
+                    offset += 1
+                if (first | second) > 0x7F:
+                    first, second = min(first, 0x7F), min(second, 0x7F)
+                event = (start_beats + ticks / ticks_per_beat, kind, first, second)
+                channel = status & 0x0F
+                if channel in by_channel:
+                    by_channel[channel].append(event)
+                else:
+                    by_channel[channel] = [event]
+            elif status in (0xF0, 0xF7, 0xFF):
                 meta = track[offset] if status == 0xFF else -1
                 size, offset = _quantity(track, offset + (meta >= 0))
                 if meta == 0x2F:
                     break
-                if offset + size > len(track):
+                if offset + size > end:
                     raise Malformed("it is cut short")
-                _take_meta(reading, beats, meta, track[offset : offset + size])
+                _take_meta(reading, start_beats + ticks / ticks_per_beat, meta, track[offset : offset + size])
                 offset += size
-                continue
-            running = status
-            if kind in (0xC0, 0xD0):
-                offset += 1
-                continue
-            first, second = track[offset], track[offset + 1]
-            offset += 2
-            if kind <= 0x90:
-                stroke = (beats, min(first, 127), min(second, 127) if kind == 0x90 else 0)
-            elif kind == 0xB0 and first == PEDAL:
-                stroke = (beats, PEDAL_KEY, second)
             else:
-                continue
-            reading.strokes.setdefault(status & 0x0F, []).append(stroke)
+                offset += _SYSTEM_LENGTHS.get(status, 0)
     except IndexError as error:
         raise Malformed("it is cut short") from error
     reading.end_beats = start_beats + ticks / ticks_per_beat

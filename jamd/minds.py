@@ -11,8 +11,12 @@ from jamd.worker import Post, Worker
 
 REMEMBERED_STEPS = 512
 """What a mind that takes over is told of the session."""
+REPEATED_STEPS = 64
+"""What one is told that begins anew amid the session, and is soon to answer."""
 
 MakeWorker = Callable[[Post], Worker]
+StandIn = Callable[["Minds"], bool]
+"""Fetches another mind for one that fails again and again, by `take_over`; False if there is none."""
 Keep = Callable[[Heard], None]
 """Takes a step of the session as it was played, at once."""
 
@@ -21,9 +25,15 @@ class Minds:
     """Keeps a worker at work. `make_worker` is called again after a fault: a mind that failed is not trusted
     with its memory."""
 
-    def __init__(self, make_worker: MakeWorker, post: Post, keep: Keep | None = None) -> None:
+    def __init__(
+        self,
+        make_worker: MakeWorker,
+        post: Post,
+        keep: Keep | None = None,
+        stand_in: StandIn = lambda minds: False,
+    ) -> None:
         """`keep` is told all that is heard."""
-        self._make_worker, self._post, self._keep = make_worker, post, keep
+        self._make_worker, self._post, self._keep, self._stand_in = make_worker, post, keep, stand_in
         self.worker = make_worker(post)
         self._next: Worker | None = None
         self._settings: Settings | None = None  # what the player has turned; None is as the mind was opened
@@ -68,12 +78,19 @@ class Minds:
             self.worker.close()
             self.worker, self._next = self._next, None
 
-    def replace(self) -> None:
-        """The mind has failed: a new one begins."""
+    def replace(self, again: bool = False) -> None:
+        """The mind has failed: a new one begins, with what was heard lately. If it failed `again`, that may
+        be why, and the new one is told nothing."""
         self.worker.close()
         self.worker = self._make_worker(self._post)
         if self._settings is not None:
             self.worker.turn(self._settings)
+        for heard in () if again else list(self._heard)[-REPEATED_STEPS:]:
+            self.worker.hear(*heard)
+
+    def stand_in(self) -> bool:
+        """Have another mind fetched for this one; False if there is none."""
+        return self._stand_in(self)
 
     def close(self) -> None:
         """The session is over."""

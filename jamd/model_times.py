@@ -15,6 +15,7 @@ import numpy as np
 
 from jamd import __version__, midifile
 from jamd.improviser import Improviser
+from jamd.machine import processor_name
 from jamd.models.bundle import Bundle
 from jamd.models.features import Cue, Place
 from jamd.models.memory import Remembering
@@ -60,6 +61,12 @@ def measure(bundle: Bundle, device: str, answers: int) -> dict[str, Any]:
         "answers": {str(count): _answers(mind, call, count, answers) for count in CANDIDATES},
         "weights": None if on_gpu else _reading(bundle),
     }
+
+
+def step_seconds(bundle: Bundle, candidates: int = max(COURSES), answers: int = 2) -> float:
+    """What a step of so many candidates takes on the CPU, as a rule."""
+    steps = _steps(open_mind(bundle, "cpu"), _call(), candidates, answers, on_gpu=False)
+    return float(steps["step"]["median_ms"]) / 1000
 
 
 def _call() -> list[Frame]:
@@ -181,12 +188,8 @@ def _summary(took: Seconds) -> dict[str, float]:
 
 
 def _machine(on_gpu: bool) -> dict[str, Any]:
-    processor = platform.processor() or platform.machine()
-    if (info := Path("/proc/cpuinfo")).exists():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        processor = names[0].partition(":")[2].strip() if names else processor
     machine: dict[str, Any] = {
-        "processor": processor,
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "load": [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
         "system": platform.platform(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+from array import array
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
@@ -11,8 +11,7 @@ import mido
 import numpy as np
 
 from jamd.clock import Clock
-from jamd.midifile import PEDAL
-from jamd.pianoroll import ALL_NOTES_OFF
+from jamd.controllers import ALL_NOTES_OFF, PEDAL
 
 LATE_SECONDS = 0.05
 """A note-on this late is dropped: it would be heard as a wrong note. A note-off never is."""
@@ -43,7 +42,8 @@ class Output:
         self._sounding: dict[tuple[int, int], None] = {}  # channel, pitch; in the order they began
         self._passed: dict[tuple[int, int], None] = {}  # the same of what is passed through
         self._channels: set[int] = set()
-        self._lateness: deque[float] = deque(maxlen=REMEMBERED)
+        self._lateness = array("d", bytes(8 * REMEMBERED))  # seconds, of what was sent, round and round
+        self._sent = 0
         self.notes = self.dropped = 0
 
     @property
@@ -62,7 +62,8 @@ class Output:
         elif message.type == "note_off" and (message.channel, message.note) not in self._sounding:
             return False
         self._send(message)
-        self._lateness.append(lateness)
+        self._lateness[self._sent % REMEMBERED] = lateness
+        self._sent += 1
         if self._trace is not None:
             actual = intended_seconds + lateness
             self._trace.write(_line(intended_seconds, actual, message))
@@ -128,9 +129,9 @@ class Output:
                     self._trace.write(_line(now, now, message))
 
     def jitter(self) -> Jitter:
-        if not self._lateness:
+        if not self._sent:
             return Jitter()
-        ms = np.array(self._lateness) * 1000
+        ms = np.array(self._lateness[: self._sent]) * 1000
         median, p99 = np.percentile(ms, [50, 99])
         return Jitter(len(ms), float(median), float(p99), float(ms.max()))
 

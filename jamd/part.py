@@ -212,7 +212,7 @@ class Part:
     def silence(self, open_step: int, transport: Transport) -> None:
         """End all that sounds."""
         self._scheduler.clear()
-        self.voice.end(open_step)
+        self.voice.forget()
         beats = transport.beats_at(self._clock.now())
         for message in self._output.silence():
             self._sent(message, beats)

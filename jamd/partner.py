@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from jamd.account import Account
 from jamd.clock import Clock
-from jamd.errors import JamdError
 from jamd.events import Failed, Predicted
 from jamd.minds import Minds
 from jamd.models.features import Place
@@ -23,8 +22,8 @@ PATIENCE_SECONDS = 0.1
 """How long a frame may be overdue before the answer is given up."""
 MOST_LATE_STEPS = 32
 """The same where there is no answer to give up: steps that jamd plays without a new frame."""
-FAULTS_IN_A_ROW = 3
-"""A mind that fails this often without one whole answer in between ends the session."""
+FAULTS_IN_A_ROW = 2
+"""For a mind that fails this often without one whole answer in between another stands in."""
 QUIET_STEPS = 32
 """After this much silence of both, the mind is spared more of it: it never learned from long rests."""
 log = logging.getLogger(__name__)
@@ -182,9 +181,9 @@ class Partner:
         self.cut()
         self._late_steps = 0
         self._faults_in_a_row += 1
-        if self._faults_in_a_row == FAULTS_IN_A_ROW:
-            raise JamdError(f"the model failed {FAULTS_IN_A_ROW} times in a row; last: {reason}")
-        self.minds.replace()
+        self.minds.replace(again=self._faults_in_a_row > 1)
+        if self._faults_in_a_row % FAULTS_IN_A_ROW == 0:
+            self.minds.stand_in()
 
     # The player's hands
 

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import mido
 
-from jamd.midifile import PEDAL
+from jamd.controllers import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL
 from jamd.note import Frame, Onset, quantise
-
-ALL_SOUND_OFF, ALL_NOTES_OFF = 120, 123
 
 
 @dataclass(slots=True)

@@ -5,21 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import mido
 
+from jamd.midifile import performance
+
+__all__ = ["Player", "TimedMessages", "performance"]
+
 TimedMessages = Sequence[tuple[float, mido.Message]]
-
-
-def performance(path: Path) -> list[tuple[float, mido.Message]]:
-    """The messages of a readable MIDI file with their seconds from its beginning."""
-    seconds, timed = 0.0, []
-    for message in mido.MidiFile(path):
-        seconds += message.time
-        if not message.is_meta:
-            timed.append((seconds, message))
-    return timed
 
 
 class Player:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,13 @@ from jamd.gather import Number, gathered
 if TYPE_CHECKING:
     from jamd.improviser import Improviser
     from jamd.models.evening import Evening
+    from jamd.rack import StandIn
     from jamd.settings import Settings
     from jamd.voice import Voice
 
 AUTO = "auto"
+COUNTING = "markov"
+"""The model without a network."""
 SCALES = (
     "major",
     "minor",
@@ -89,6 +92,18 @@ class Playing:
             return made
 
         return improviser
+
+    def stand_ins(self, evenings: Sequence[Evening] = ()) -> list[StandIn]:
+        """What plays for a model that fails again and again: itself on the CPU if it was on a GPU, then one
+        that only counts."""
+        from jamd.models.mind import cuda_present
+        from jamd.rack import StandIn
+
+        on_cpu = replace(self, device="cpu")
+        counting = StandIn(COUNTING, lambda: on_cpu.improvisers(COUNTING, evenings))
+        if self.device == "cpu" or not cuda_present():
+            return [counting]
+        return [StandIn(self.model, lambda: on_cpu.improvisers(None, evenings), " on the CPU"), counting]
 
     def model_names(self) -> list[str]:
         """The models to choose from, bundled and the user's own."""

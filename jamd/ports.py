@@ -5,15 +5,20 @@ from __future__ import annotations
 import gc
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import mido
 
+from jamd.controllers import ALL_NOTES_OFF, PEDAL
 from jamd.errors import PortError
+from jamd.held import Held
 
 INPUT_SETTLE_SECONDS = 0.05
 """How long an event that came may wait for Python's lock until it is heard: ten turns of other threads."""
+BURST_MESSAGES = 16
+SECONDS_PER_MESSAGE = 0.001
+"""A MIDI cable carries 3125 bytes a second, and an interface keeps only a few hundred of them waiting."""
 
 Kind = Literal["input", "output"]
 Receive = Callable[[mido.Message], None]
@@ -46,23 +51,54 @@ def messages_in(data: Sequence[int]) -> list[mido.Message]:
         return list(mido.parse_all(data))
 
 
-class Port(ABC):
-    """An open port, with mido's names: `name`, `closed` and `close()`."""
+def paced(messages: Iterable[mido.Message], wait: Wait) -> Iterator[mido.Message]:
+    """Many messages, no faster than a cable carries them."""
+    for number, message in enumerate(messages):
+        if number % BURST_MESSAGES == 0:
+            wait(BURST_MESSAGES * SECONDS_PER_MESSAGE)
+        yield message
 
-    def __init__(self, name: str, client: Any) -> None:
-        self.name = name
+
+class Port(ABC):
+    """An open port, with mido's names: `name`, `closed` and `close()`. Its cable may be out for a while."""
+
+    kind: Kind
+
+    def __init__(self, name: str, client: Any, wanted: str | None = None) -> None:
+        """`wanted` is what the user called it; None for a virtual port."""
+        self.name, self.wanted = name, wanted
         self.client = client
         self.seen_as: frozenset[str] = frozenset()
         """The full names under which it is in the system's lists."""
         self.closed = False
+        self.plugged = True
+        """Whether it is connected, as far as is known."""
 
     def close(self) -> None:
         """Let go of the port. A second call does nothing."""
         if not self.closed:
             self.closed = True
+            self.drop()
+
+    def drop(self) -> None:
+        """Let go of the client, and have none."""
+        if self.client is not None:
             self._before_closing()
-            self.client.close_port()
-            self.client.delete()
+            client, self.client = self.client, None
+            client.close_port()
+            client.delete()
+
+    @abstractmethod
+    def unplug(self) -> None:
+        """The cable is out."""
+
+    @abstractmethod
+    def plug_in(self) -> None:
+        """The cable is in again."""
+
+    def renew(self, client: Any) -> None:
+        """Take another client, instead of one that was dropped."""
+        self.client = client
 
     @abstractmethod
     def _before_closing(self) -> None:
@@ -72,10 +108,18 @@ class Port(ABC):
 class InputPort(Port):
     """Calls `receive` with each message, on a thread of rtmidi's: clock too, sysex and active sensing not."""
 
-    def __init__(self, name: str, client: Any, wait: Wait, receive: Receive) -> None:
-        super().__init__(name, client)
+    kind = "input"
+
+    def __init__(
+        self, name: str, client: Any, wait: Wait, receive: Receive, wanted: str | None = None
+    ) -> None:
+        super().__init__(name, client, wanted)
         self._wait = wait
         self._receive = receive
+        self._held = Held()
+        self._listen(client)
+
+    def _listen(self, client: Any) -> None:
         client.ignore_types(sysex=True, timing=False, active_sense=True)
         # The callback comes last. While a port opens, rtmidi holds Python's lock and JACK waits for what
         # comes in to be heard: with a callback, which needs the lock, that takes seconds.
@@ -85,7 +129,21 @@ class InputPort(Port):
 
     def _on_event(self, event: tuple[Sequence[int], float], _data: object) -> None:
         for message in messages_in(event[0]):
+            self._held.take(message)
             self._receive(message)
+
+    def unplug(self) -> None:
+        """The cable is out, and nobody will say what is let go: so all is let go now."""
+        self.plugged = False
+        for message in self._held.let_go():
+            self._receive(message)
+
+    def plug_in(self) -> None:
+        self.plugged = True
+
+    def renew(self, client: Any) -> None:
+        super().renew(client)
+        self._listen(client)
 
     def _before_closing(self) -> None:
         # An event may be under way on rtmidi's thread, waiting for Python's lock. rtmidi would free what that
@@ -99,18 +157,70 @@ class InputPort(Port):
 class OutputPort(Port):
     """Sends messages, from any thread. Closing gives the last of them the time to leave."""
 
-    def __init__(self, name: str, client: Any, settle: Callable[[], None]) -> None:
-        super().__init__(name, client)
-        self._settle = settle
+    kind = "output"
+
+    def __init__(
+        self,
+        name: str,
+        client: Any,
+        wait: Wait,
+        settle_seconds: float = 0.0,
+        wanted: str | None = None,
+        fault: type[Exception] = OSError,
+    ) -> None:
+        """`settle_seconds` is how long messages take to leave; `fault` is what the client raises when the
+        device is not there any more."""
+        super().__init__(name, client, wanted)
+        self._wait, self._settle_seconds, self._fault = wait, settle_seconds, fault
         self._sending = threading.Lock()  # rtmidi's queue to JACK takes one writer
+        self._struck: dict[tuple[int, int], None] = {}  # channel, pitch; whether or not let go
+        self.unheard = 0
+        """Note-ons that went nowhere, while the cable was out."""
 
     def send(self, message: mido.Message) -> None:
-        """Send one message now. Raises PortError when the port is closed."""
+        """Send one message now, nowhere while the cable is out. Raises PortError when the port is closed."""
+        if not self.plugged and not self.closed:  # who plugs it in may need the lock for a while
+            self._miss(message)
+            return
         with self._sending:
             if self.closed:
                 raise PortError(f"output {self.name!r} is closed")
-            self.client.send_message(message.bytes())
+            if not self.plugged:
+                self._miss(message)
+                return
+            if message.type == "note_on":
+                self._struck[message.channel, message.note] = None
+            try:
+                self.client.send_message(message.bytes())
+            except self._fault:
+                self.plugged = False
+                self._miss(message)
+
+    def _miss(self, message: mido.Message) -> None:
+        if message.type == "note_on" and message.velocity > 0:
+            self.unheard += 1
+
+    def unplug(self) -> None:
+        """The cable is out: what is sent from now on goes nowhere."""
+        self.plugged = False
+
+    def plug_in(self) -> None:
+        """The cable is in again. What was sent last before it was out may not have arrived, so that every
+        note that was ever struck here is ended first."""
+        with self._sending:
+            channels = sorted({channel for channel, _ in self._struck})
+            endings = [mido.Message("note_off", channel=c, note=pitch) for c, pitch in self._struck]
+            for control in (PEDAL, ALL_NOTES_OFF):
+                endings += [mido.Message("control_change", channel=c, control=control) for c in channels]
+            try:
+                for message in paced(endings, self._wait):
+                    self.client.send_message(message.bytes())
+            except self._fault:  # out again
+                return
+            self._struck.clear()
+            self.plugged = True
 
     def _before_closing(self) -> None:
         with self._sending:  # whoever is sending has finished, and nobody can begin
-            self._settle()
+            if self.plugged and self._settle_seconds:
+                self._wait(self._settle_seconds)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -27,16 +26,17 @@ from safetensors.numpy import save
 
 from jamd.errors import JamdError, UsageError
 from jamd.files import write_whole
+from jamd.lock import opened, wait_for
 from jamd.models.evening import Evening, fault_of, last_of
 from jamd.models.past import MOST_PAST_STEPS
 from jamd.note import STEPS_PER_BEAT
+from jamd.private import make_folder
 
 FORMAT = 1
 SUFFIX = ".safetensors"
 ASIDE = ".damaged"
 HEADER = "jamd profile"
 LOCK = ".lock"
-FOLDER_MODE, FILE_MODE = 0o700, 0o600
 _NAME = re.compile(r"[^\W_][\w-]{0,39}")
 _ARRAYS = tuple(field.name for field in fields(Evening))
 
@@ -197,7 +197,9 @@ def _read(path: Path) -> list[Kept]:
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})[HEADER])
-            written = int(header["format"])
+            written = header["format"]
+            if not isinstance(written, int):
+                raise ValueError(f"its format is {written!r}")
             if written > FORMAT:
                 raise JamdError(
                     f"{path} has format {written} and this jamd reads {FORMAT}; upgrade jamd to use it"
@@ -205,7 +207,15 @@ def _read(path: Path) -> list[Kept]:
             if header["steps_per_beat"] != STEPS_PER_BEAT:
                 raise ValueError(f"it has {header['steps_per_beat']} steps a beat and not {STEPS_PER_BEAT}")
             evenings = [_evening(file, number, about) for number, about in enumerate(header["evenings"])]
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise DamagedProfile(f"{path} is not a whole profile ({error})") from error
     return evenings
 
@@ -228,7 +238,7 @@ def _write(path: Path, evenings: Sequence[Kept]) -> None:
     for left in path.parent.glob(f".{path.name}.*"):  # by a `kill -9`: the lock says that no one writes now
         with suppress(OSError):
             left.unlink()
-    write_whole(path, save(arrays, metadata={HEADER: json.dumps(header)}), FILE_MODE)
+    write_whole(path, save(arrays, metadata={HEADER: json.dumps(header)}))
 
 
 @contextmanager
@@ -237,27 +247,15 @@ def _locked() -> Iterator[None]:
     ends. The folder is made, for the user alone."""
     profiles = folder()
     try:
-        profiles.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        handle = os.open(profiles / LOCK, os.O_RDWR | os.O_CREAT, FILE_MODE)
+        make_folder(profiles)
+        handle = opened(profiles / LOCK)
     except OSError as error:
         raise JamdError(f"cannot keep profiles in {profiles}: {error.strerror}") from error
     try:
         try:
-            _take(handle)
+            wait_for(handle)
         except OSError as error:
             raise JamdError(f"cannot have {profiles / LOCK} to itself: {error.strerror}") from error
         yield
     finally:
         os.close(handle)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
-else:
-    import fcntl
-
-    def _take(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX)

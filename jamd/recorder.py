@@ -19,6 +19,7 @@ import mido
 from jamd.errors import JamdError
 from jamd.files import write_whole
 from jamd.midiwrite import Event, TrackWriter, file_of, metre_event, tempo_event
+from jamd.room import Full, Roomy, roomy
 from jamd.transport import Metre
 
 KEPT = frozenset({"note_on", "note_off", "control_change", "pitchwheel", "aftertouch", "polytouch"})
@@ -27,6 +28,10 @@ PERIOD_SECONDS = 0.5
 RETRY_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 """A disk that hangs must not keep the program from ending."""
+ROOM_FROM_BYTES = 1 << 16
+"""A longer file is not written anew each time: twice a second, that would be 33 GB in eight hours."""
+ROOM_BYTES = 1 << 15
+"""In each track, for what is added meanwhile: some minutes of music."""
 MOST_WAITING = 100_000
 """Events not yet taken in. A disk that hangs must not fill the memory either."""
 
@@ -82,6 +87,7 @@ class Recorder:
         self._unsaved = False
         self._complained = False
         self._lost = 0
+        self._roomy: Roomy | None = None  # the file, if there is room in it
 
     def start(self) -> None:
         """Begin to write what is recorded."""
@@ -147,13 +153,14 @@ class Recorder:
         """Write all that has come so far, if anything has and a note is among it."""
         for _ in range(self._inbox.qsize()):
             self._take_in(self._inbox.get())
-        if not (self._unsaved and self._played):
+        leaves_room = self._closing.is_set() and self._roomy is not None
+        if not (self._played and (self._unsaved or leaves_room)):
             self._unsaved = False
             return
         for take in self._takes.values():
             take.settle()
         try:
-            write_whole(self._path, self._content())
+            self._write()
         except JamdError as error:
             if not self._complained:
                 _log.warning("the session is not being kept: %s", error)
@@ -164,11 +171,25 @@ class Recorder:
             _log.warning("%d events of the session were not kept: the disk was too slow", self._lost)
             self._lost = 0
 
-    def _content(self) -> bytes:
+    def _write(self) -> None:
+        """Into the room that there is, or all of it. Raises JamdError."""
         tails = [take.tail() for take in self._takes.values()]
         last_ticks = max(tail.ticks for tail in tails)
         for tail in tails:
             tail.release(last_ticks)
+        settled = [take.writer.content for take in self._takes.values()]
+        tracks = list(zip(settled, [tail.content for tail in tails], strict=True))
+        if self._roomy is not None and not self._closing.is_set():
+            with suppress(Full, OSError):
+                self._roomy.add(tracks)
+                return
+        self._roomy = None
+        if sum(map(len, settled)) >= ROOM_FROM_BYTES and not self._closing.is_set():
+            content, places = roomy(tracks, ROOM_BYTES)
+            write_whole(self._path, content)
+            with suppress(OSError):
+                self._roomy = Roomy(self._path, places, len(content))
+            return
+        for tail in tails:
             tail.end(last_ticks)
-        takes = self._takes.values()
-        return file_of([(take.writer.content, tail.content) for take, tail in zip(takes, tails, strict=True)])
+        write_whole(self._path, file_of(tracks))

@@ -15,6 +15,7 @@ from platformdirs import user_data_path
 from jamd import midifile
 from jamd.errors import JamdError, MidiFileError, UsageError
 from jamd.files import write_whole
+from jamd.private import make_folder
 from jamd.transport import Metre
 
 _NAME = "%Y-%m-%d %H.%M.%S"
@@ -48,7 +49,7 @@ def new_path(now: datetime) -> Path:
     """A file name for a session that begins now, not in use yet. The folder is made, for the user alone."""
     sessions = folder()
     try:
-        sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(sessions)
     except OSError as error:
         raise JamdError(f"cannot keep sessions in {sessions}: {error.strerror}") from error
     _sweep(sessions, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from array import array
 from pathlib import Path
 
 import mido
@@ -12,12 +12,15 @@ import mido
 from jamd.account import Recorder
 from jamd.errors import JamdError
 from jamd.files import write_whole
+from jamd.midiread import ONE_BYTE
 from jamd.midiwrite import Event, Track, encode
 from jamd.note import STEPS_PER_BEAT
 from jamd.transport import Metre
 
 REMEMBERED = 20_000
 """Messages of each part."""
+MESSAGE_BYTES = 3
+"""The most that a channel's message has."""
 
 EARLY_BEATS = 0.5 / STEPS_PER_BEAT
 """A note so little before a bar line is heard as on it."""
@@ -25,15 +28,47 @@ EARLY_BEATS = 0.5 / STEPS_PER_BEAT
 log = logging.getLogger(__name__)
 
 
+class _Lately:
+    """The last messages of a part, in room that is taken at once, however long the night."""
+
+    def __init__(self) -> None:
+        self._beats, self._bytes = array("d", bytes(8 * REMEMBERED)), bytearray(MESSAGE_BYTES * REMEMBERED)
+        self._count = 0
+
+    def add(self, beats: float, message: mido.Message) -> None:
+        """Remember a message of a channel; others make no music."""
+        if not hasattr(message, "channel"):
+            return
+        row = self._count % REMEMBERED
+        self._beats[row] = beats
+        spelt = bytes(message.bin()).ljust(MESSAGE_BYTES, b"\0")
+        self._bytes[MESSAGE_BYTES * row : MESSAGE_BYTES * (row + 1)] = spelt
+        self._count += 1
+
+    def copy(self) -> _Lately:
+        other = _Lately.__new__(_Lately)
+        other._beats, other._bytes, other._count = self._beats[:], self._bytes[:], self._count
+        return other
+
+    def since(self, beats: float) -> list[Event]:
+        """All that is remembered from this beat on, in the order in which it came."""
+        rows = [number % REMEMBERED for number in range(max(0, self._count - REMEMBERED), self._count)]
+        return [(self._beats[row], self._message(row)) for row in rows if self._beats[row] >= beats]
+
+    def _message(self, row: int) -> mido.Message:
+        spelt = self._bytes[MESSAGE_BYTES * row : MESSAGE_BYTES * (row + 1)]
+        return mido.Message.from_bytes(spelt[: MESSAGE_BYTES - (spelt[0] & 0xF0 in ONE_BYTE)])
+
+
 class Takes:
     """A recorder that passes all on to another, and remembers the last of it for a take."""
 
     def __init__(self, recorder: Recorder, session: Path, tempo: float, metre: Metre) -> None:
         self._recorder, self._session, self._tempo, self._metre = recorder, session, tempo, metre
-        self._parts: dict[str, deque[Event]] = {part: deque(maxlen=REMEMBERED) for part in ("player", "jamd")}
+        self._parts = {part: _Lately() for part in ("player", "jamd")}
 
     def record(self, part: str, beats: float, message: mido.Message) -> None:
-        self._parts[part].append((beats, message))
+        self._parts[part].add(beats, message)
         self._recorder.record(part, beats, message)
 
     def tempo(self, beats: float, tempo: float) -> None:
@@ -42,15 +77,15 @@ class Takes:
 
     def save(self, from_beats: float) -> threading.Thread:
         """Keep all from this beat on, on the thread that is returned."""
-        parts = {part: list(events) for part, events in self._parts.items()}
+        parts = {part: lately.copy() for part, lately in self._parts.items()}
         thread = threading.Thread(
             target=self._write, args=(parts, from_beats, self._tempo), name="jamd-take", daemon=True
         )
         thread.start()
         return thread
 
-    def _write(self, parts: dict[str, list[Event]], from_beats: float, tempo: float) -> None:
-        tracks = [Track(part, _ended(_since(from_beats, events))) for part, events in parts.items()]
+    def _write(self, parts: dict[str, _Lately], from_beats: float, tempo: float) -> None:
+        tracks = [Track(part, _ended(_since(from_beats, lately))) for part, lately in parts.items()]
         try:
             path = _free(self._session)
             write_whole(path, encode(tracks, [(0.0, tempo)], [(0.0, self._metre)]))
@@ -60,14 +95,12 @@ class Takes:
             log.warning("take kept in %s", path)
 
 
-def _since(from_beats: float, events: list[Event]) -> list[Event]:
+def _since(from_beats: float, lately: _Lately) -> list[Event]:
     """What came from this beat on, in order. A first note may be played a little early; what is only let go
     here was struck before."""
     since: list[Event] = []
     struck: set[tuple[int, int]] = set()
-    for beats, message in sorted(events, key=lambda event: event[0]):
-        if beats < from_beats - EARLY_BEATS:
-            continue
+    for beats, message in sorted(lately.since(from_beats - EARLY_BEATS), key=lambda event: event[0]):
         if message.type in ("note_on", "note_off"):
             key = (message.channel, message.note)
             if message.type == "note_on" and message.velocity > 0:

@@ -22,6 +22,7 @@ class Voice:
     def __init__(self, channel: int, feel: float, transpose: int = 0) -> None:
         self.channel, self.feel, self.transpose = channel, feel, transpose
         self._on: dict[int, float] = {}  # where each begins
+        self._over: dict[int, float] = {}  # where each pitch ended last
 
     @property
     def sounding(self) -> frozenset[int]:
@@ -33,19 +34,19 @@ class Voice:
         lies at `swung_step`, and what the model means by its offsets does not count."""
         placed: Placed = []
         begins = step if swung_step is None else step + self.feel * (swung_step - step)
-        starts = {
-            onset.pitch: (
-                max(earliest_step, begins + (onset.offset_steps * self.feel if swung_step is None else 0.0)),
-                onset.velocity,
-            )
-            for onset in frame.onsets
-        }
+        starts = {}
+        for onset in frame.onsets:
+            meant = begins + (onset.offset_steps * self.feel if swung_step is None else 0.0)
+            # Not before the last note of this pitch is over, which may be later than it was meant to be.
+            start = max(earliest_step, meant, self._over.get(onset.pitch, earliest_step))
+            starts[onset.pitch] = (start, onset.velocity)
         for pitch in sorted(self._on.keys() - frame.held):
             ends = starts[pitch][0] if pitch in starts else float(begins)
             # Never before it begins, which may have been moved: by swing, or because it came late.
             ends = max(ends, self._on[pitch] + SHORTEST_STEPS)
             if pitch in starts:
                 starts[pitch] = (ends, starts[pitch][1])
+            self._over[pitch] = ends
             placed.append((ends, self._off(pitch)))
         for pitch, (position, velocity) in starts.items():
             on = mido.Message("note_on", channel=self.channel, note=self._key(pitch), velocity=velocity)
@@ -56,12 +57,15 @@ class Voice:
 
     def end(self, step: int) -> Placed:
         """Note-offs for all that sounds, at the end of the answer."""
-        placed: Placed = [
-            (max(float(step), self._on[pitch] + SHORTEST_STEPS), self._off(pitch))
-            for pitch in sorted(self._on)
-        ]
+        self._over |= {pitch: max(float(step), at + SHORTEST_STEPS) for pitch, at in self._on.items()}
+        placed = [(self._over[pitch], self._off(pitch)) for pitch in sorted(self._on)]
         self._on.clear()
         return placed
+
+    def forget(self) -> None:
+        """Nothing sounds any more, and nothing of what was placed will."""
+        self._on.clear()
+        self._over.clear()
 
     def _off(self, pitch: int) -> mido.Message:
         return mido.Message("note_off", channel=self.channel, note=self._key(pitch))

@@ -11,8 +11,11 @@ from jamd.events import Event, Failed, Predicted
 from jamd.improviser import Due, Improviser, no_hurry
 from jamd.models.features import Place
 from jamd.note import Frame
-from jamd.priority import keep_to
+from jamd.priority import at_work
 from jamd.settings import Settings
+
+MOST_WAITING = 512
+"""Steps that a model may be behind in listening, a minute of music: then it hangs."""
 
 Post = Callable[[Event], None]
 Job = Callable[[], None]
@@ -128,6 +131,7 @@ class ThreadWorker(InlineWorker):
         super().__init__(improviser, post)
         self._cores = cores
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._hangs = False  # which was said
         self._thread = threading.Thread(target=self._work, name="jamd-model", daemon=True)
 
     def start(self) -> ThreadWorker:
@@ -135,7 +139,11 @@ class ThreadWorker(InlineWorker):
         return self
 
     def _do(self, job: Job) -> None:
-        self._jobs.put(job)
+        if self._jobs.qsize() < MOST_WAITING:
+            self._jobs.put(job)
+        elif not self._hangs:
+            self._hangs = True
+            self._post(Failed(0, f"it is {MOST_WAITING} steps behind"))
 
     def _hurry(self, due: Due) -> Due:
         return due
@@ -145,10 +153,14 @@ class ThreadWorker(InlineWorker):
         self._jobs.put(None)
 
     def _work(self) -> None:
-        keep_to(self._cores)
+        at_work(self._cores)
         while (job := self._jobs.get()) is not None:
-            job()
+            try:
+                job()
+            except BaseException as error:  # what would end the thread without a word
+                self._post(Failed(self._wanted, _reason(error)))
+                return
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]

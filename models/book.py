@@ -148,24 +148,24 @@ TOPS = 128
 
 
 class Places:
-    """Where one course met each context, the latest last, and the attacks of each step."""
+    """Where an imagined course met each context, the latest last, and the attacks of each step."""
 
     def __init__(self) -> None:
         self.of: dict[int, tuple[int, ...]] = {}
-        self.attacks: dict[int, Attacks] = {}
+        self._attacks: dict[int, Attacks] = {}
         self._numbers: dict[int, list[int]] = {}  # of the contexts that ended with each step
 
     def copy(self) -> Places:
         other = Places()
-        other.of, other.attacks = self.of.copy(), self.attacks.copy()
+        other.of, other._attacks = self.of.copy(), self._attacks.copy()
         other._numbers = self._numbers.copy()
         return other
 
     def add(self, step: int, attacks: Attacks, contexts: Sequence[Context]) -> None:
         """`contexts` end with this step. What is too long ago is forgotten."""
         of, place = self.of, (step + 1) * TOPS + attacks[1]
-        self.attacks[step] = attacks
-        self.attacks.pop(step - MOST_STEPS, None)
+        self._attacks[step] = attacks
+        self._attacks.pop(step - MOST_STEPS, None)
         self._numbers[step] = numbers = [number for number, _, _ in contexts]
         for number in numbers:
             places = of.get(number)
@@ -177,6 +177,14 @@ class Places:
                     of[number] = places[1:]
                 else:
                     del of[number]
+
+    def met(self, number: int) -> Sequence[int]:
+        """The latest places where a context was met, the latest first."""
+        return self.of.get(number, ())[::-1]
+
+    def attacks(self, step: int) -> Attacks | None:
+        """The attacks of a step that is known here."""
+        return self._attacks.get(step)
 
 
 class Pages:

@@ -69,8 +69,15 @@ def _stored(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _wanted(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Half precision would lose accuracy and time in every product, so only the file has it."""
-    return array.astype(np.float32) if array.dtype.kind == "f" else array
+    """Half precision would lose accuracy and time in every product, so only the file has it. Raises
+    ValueError for numbers that are none."""
+    if array.dtype.kind != "f":
+        return array
+    with np.errstate(over="ignore"):  # of doubles, which are not finite then
+        wanted = array.astype(np.float32)
+    if not np.isfinite(wanted).all():
+        raise ValueError("not all of its weights are finite numbers")
+    return wanted
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -93,7 +100,7 @@ def _read(path: Path, weights: bool) -> Bundle:
             arrays = {name: _wanted(file.get_tensor(name)) for name in names}
             bits = arrays.pop(PHRASES, None)
             return Bundle(path, header, arrays, None if bits is None else Phrases(bits))
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
         raise BundleError(f"{path} is not a whole model bundle ({error})") from error
 
 
@@ -113,9 +120,22 @@ def _checked(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
         )
     if header.get("grid") != GRID or header.get("pitch_range") != PITCH_RANGE:
         raise BundleError(f"{path} was made for another grid or pitch range than {GRID} and {PITCH_RANGE}")
-    if not isinstance(header.get("arch"), str) or not isinstance(header.get("settings"), dict):
+    if not _is_sound(header):
         raise BundleError(f"{path} has a damaged header; train it again or fetch a fresh copy")
     return header
+
+
+def _is_sound(header: Mapping[str, Any]) -> bool:
+    """Whether a header has what is asked of it, in the types in which it is written."""
+    data, scores, settings = (header.get(name, {}) for name in ("data", "scores", "settings"))
+    return (
+        isinstance(header.get("arch"), str)
+        and "settings" in header
+        and all(isinstance(table, dict) for table in (data, scores, settings))
+        and all(isinstance(data.get(name, {}), dict) for name in ("learned_from", "watched"))
+        and all(isinstance(score, int | float) for score in scores.values())
+        and all(type(value) is int and value > 0 for value in settings.values())
+    )
 
 
 def bundled() -> list[Path]:

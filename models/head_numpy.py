@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jamd.models.bundle import Weights
-from jamd.models.tokens import END, KEYS, OFFSET_BINS, TOKENS
+from jamd.models.tokens import END, KEYS, OFFSET_BINS, TOKENS, VELOCITY_BINS
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -19,6 +19,42 @@ FOLLOWING = np.where(
     np.hstack([NOT_BELOW, NOT_BELOW, np.zeros((TOKENS, 1), np.bool_)]), NOTHING, np.float32(0)
 )
 """The same to be added to scores of tokens, (TOKENS, TOKENS)."""
+
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def linear_shapes(name: str, inputs: int, outputs: int) -> Shapes:
+    """Of a layer with a bias."""
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def head_shapes(state: int, hidden: int) -> Shapes:
+    """Of the weights of a head that is `hidden` wide on a state that is `state` wide."""
+    tables = {
+        "so_far": TOKENS,
+        "last": TOKENS,
+        "last_velocity": VELOCITY_BINS + 1,
+        "last_offset": OFFSET_BINS + 1,
+        "chosen": TOKENS,
+        "velocity_known": VELOCITY_BINS,
+    }
+    return {
+        **linear_shapes("head.state", state, hidden),
+        **linear_shapes("head.residual", hidden, hidden),
+        **linear_shapes("head.token", hidden, TOKENS),
+        **linear_shapes("head.velocity", hidden, VELOCITY_BINS),
+        **linear_shapes("head.offset", hidden, OFFSET_BINS),
+        **{f"head.{name}.weight": (rows, hidden) for name, rows in tables.items()},
+    }
+
+
+def check_shapes(weights: Weights, expected: Shapes) -> None:
+    """Raise ValueError unless the weights are just these: some faults would only show while playing."""
+    found = {name: array.shape for name, array in weights.items()}
+    if found != expected:
+        odd = sorted(name for name, _ in found.items() ^ expected.items())
+        raise ValueError(f"the weights do not fit the settings: {odd[0]}")
 
 
 class Head:

@@ -108,8 +108,10 @@ class Markov:
         self.counts = counts.astype(np.float64)
         self.counted = np.concatenate([[0.0], np.cumsum(self.counts)])
         # one more than was seen of each bin, so that none is impossible
-        self.velocities = np.log((velocities + 1) / (velocities + 1).sum(1, keepdims=True)).astype(np.float32)
-        self.offsets = np.log((offsets + 1) / (offsets + 1).sum(1, keepdims=True)).astype(np.float32)
+        self.velocities, self.offsets = (
+            np.log((seen + 1.0) / (seen + 1.0).sum(1, keepdims=True)).astype(np.float32)
+            for seen in (velocities, offsets)
+        )
 
     def start(self) -> MarkovThought:
         return MarkovThought(self, np.zeros((1, max(ORDERS)), np.uint64), np.zeros((1, 2), np.int64))

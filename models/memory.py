@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jamd.models import book
 from jamd.models.book import PLACES, TOPS, Attacks, Pages, Places, Trail, word_of
 from jamd.models.features import NOWHERE, Cue, Place
+from jamd.models.index import Index
 from jamd.models.mind import Mind, Thought
 from jamd.models.past import NOTHING, Past
 from jamd.models.pointers import (
@@ -52,9 +54,8 @@ class Remembering:
             self.echo, self.table = echo, Table(self._weights, echo)
 
     def start(self) -> RememberingThought:
-        return RememberingThought(
-            self, self.mind.start(), [Course(self.past)], Pages(1, self.past.stop), None
-        )
+        pages = Pages(1, self.past.stop, book.MOST_STEPS)
+        return RememberingThought(self, self.mind.start(), [Course(self.past)], pages, None)
 
 
 class Course:
@@ -66,16 +67,21 @@ class Course:
 
     def __init__(self, past: Past) -> None:
         self.past = past
-        self.trail, self.places, self.shared = Trail(), Places(), Places()
+        self.trail = Trail()
+        self.places: Places | Index = Index()
+        self.shared: Index | None = None
         self.pointers: list[Pointer] = []
         self.call: int | None = None
         self.turns: list[int] = []
 
-    def fork(self, first: bool) -> Course:
-        """A copy; at a first fork, what was met is shared from then on and not copied."""
+    def fork(self) -> Course:
+        """A copy; of the true course, what was met is shared from then on and not copied."""
         other = Course.__new__(Course)
         other.past, other.trail = self.past, self.trail.copy()
-        other.places, other.shared = (Places(), self.places) if first else (self.places.copy(), self.shared)
+        if isinstance(self.places, Index):
+            other.places, other.shared = Places(), self.places
+        else:
+            other.places, other.shared = self.places.copy(), self.shared
         other.pointers = [pointer.copy() for pointer in self.pointers]
         other.call, other.turns = self.call, self.turns.copy()
         return other
@@ -83,10 +89,10 @@ class Course:
     def met(self, number: int, first: int) -> list[int]:
         """The places where a context was met, the latest first; of the shared ones those up to `first`, for
         what the other course hears after the fork is not known here."""
-        places = list(self.places.of.get(number, ())[::-1])
-        if shared := self.shared.of.get(number):
+        places = list(self.places.met(number))
+        if self.shared is not None:
             limit = (first + 1) * TOPS
-            places += [place for place in shared[::-1] if place < limit]
+            places += [place for place in self.shared.met(number) if place < limit]
         if self.past.stop and len(places) < PLACES:
             places += self.past.met(number, PLACES - len(places))
         return places
@@ -95,7 +101,11 @@ class Course:
         """The attacks of a step."""
         if step < self.past.stop:
             return self.past.attacks[step]
-        return self.places.attacks.get(step) or self.shared.attacks[step]
+        known = self.places.attacks(step)
+        if known is None:
+            assert self.shared is not None
+            known = self.shared.attacks(step)
+        return known
 
 
 class RememberingThought:
@@ -160,7 +170,7 @@ class RememberingThought:
             course.call = None
         elif course.call is None and (player.onsets or player.held):
             course.call = max(begun, step - (where.step_in_bar if in_bars else 0))
-            course.turns.append(course.call)
+            course.turns = [*course.turns[-TURNS_BACK - 1 :], course.call]
         contexts = course.trail.contexts()
         found: list[Found] = []
         for number, by_intervals, onsets in contexts:
@@ -199,7 +209,7 @@ class RememberingThought:
         return RememberingThought(
             self.memory,
             self.inner.fork(which),
-            [self.known[course].fork(first) for course in which],
+            [self.known[course].fork() for course in which],
             Pages(len(which), self.pages.stop, FORKED_ROWS) if first else self.pages.fork(which),
             self.pages if first else self.shared,
         )

@@ -13,7 +13,8 @@ from jamd.errors import BundleError, UsageError
 from jamd.models.bundle import Bundle
 from jamd.models.evening import Evening
 from jamd.models.features import Cue, Place
-from jamd.note import Frame
+from jamd.models.tokens import OFFSET_BINS, TOKENS, VELOCITY_BINS
+from jamd.note import REST, Frame, Onset
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -76,18 +77,37 @@ def open_mind(bundle: Bundle, device: str = "auto", echo: float = 1.0) -> Mind:
     """
     header = bundle.header
     try:
-        mind = _network(bundle, device)
-        if echo > 0 and "memory" in header:
-            from jamd.models.memory import MemoryWeights, Remembering
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            mind = _network(bundle, device)
+            if echo > 0 and "memory" in header:
+                from jamd.models.memory import MemoryWeights, Remembering
 
-            mind = Remembering(mind, MemoryWeights(**header["memory"]), echo)
-        if header.get("key") == "C":
-            from jamd.models.key import InKey
+                mind = Remembering(mind, MemoryWeights(**header["memory"]), echo)
+            if header.get("key") == "C":
+                from jamd.models.key import InKey
 
-            mind = InKey(mind)
+                mind = InKey(mind)
+            _play_a_step(mind)
         return mind
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, ArithmeticError, RuntimeError) as error:
         raise BundleError(f"{bundle.path} does not hold the weights its header promises ({error})") from error
+
+
+def _play_a_step(mind: Mind) -> None:
+    """Weights of wrong shapes may only show when they are used. Raises what numpy or torch does then."""
+    place = Place(0, 16)
+    thought = mind.start()
+    thought.hear([Frame((Onset(60, 80),))], [REST], [place])
+    thought = thought.fork([0, 0])
+    thought.begin()
+    spelling = thought.spell([REST] * 2, [Cue(place, left_steps=16)] * 2)
+    for scores, choices in (
+        (spelling.logits(), TOKENS),
+        (spelling.velocity_logits(np.zeros(2, np.int64)), VELOCITY_BINS),
+        (spelling.offset_logits(np.zeros(2, np.int64)), OFFSET_BINS),
+    ):
+        if scores.shape != (2, choices) or np.isnan(scores).any():
+            raise ValueError(f"its scores are not {choices} numbers")
 
 
 def set_echo(mind: Mind, echo: float) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from jamd.models import features
 from jamd.models.bundle import Weights
 from jamd.models.features import Cue, Ear, Place
-from jamd.models.head_numpy import Head, NumpySpelling
+from jamd.models.head_numpy import Head, NumpySpelling, Shapes, check_shapes, head_shapes, linear_shapes
 from jamd.models.tokens import KEYS
 from jamd.note import Frame
 
@@ -62,6 +62,32 @@ class Lstm:
         h *= shares[:, 2 * hidden :]
 
 
+def shapes(layers: int, hidden: int, head_hidden: int, attention_steps: int, attention_heads: int) -> Shapes:
+    """Of the weights of a `seq2seq` bundle."""
+    lstms = {
+        f"encoder.{{}}_l{number}": hidden if number else features.ENCODER_INPUT for number in range(layers)
+    }
+    lstms["decoder.{}_l0"] = features.DECODER_INPUT + hidden
+    found = head_shapes(hidden, head_hidden)
+    for lstm, inputs in lstms.items():
+        found |= {
+            lstm.format("weight_ih"): (4 * hidden, inputs),
+            lstm.format("weight_hh"): (4 * hidden, hidden),
+        }
+        found |= {lstm.format(bias): (4 * hidden,) for bias in ("bias_ih", "bias_hh")}
+    return {
+        **found,
+        **linear_shapes("bridge", hidden, 2 * hidden),
+        **linear_shapes("query", hidden, hidden),
+        **linear_shapes("mix", 2 * hidden, hidden),
+        **linear_shapes("gate", hidden, 2 * attention_heads),
+        "value.weight": (hidden, hidden),
+        "key.weight": (hidden, hidden),
+        "lag": (attention_heads, attention_steps),
+        "nothing": (attention_heads,),
+    }
+
+
 class NumpySeq2Seq:
     """The mind of a `seq2seq` bundle on a CPU. The arguments after `weights` are `seq2seq.Settings`."""
 
@@ -77,8 +103,12 @@ class NumpySeq2Seq:
         def linear(name: str) -> Floats:
             return np.ascontiguousarray(weights[f"{name}.weight"].T)
 
-        inputs = [features.ENCODER_INPUT] + [0] * (encoder_layers - 1)
-        self.layers = [Lstm(weights, "encoder", number, width) for number, width in enumerate(inputs)]
+        layers = min(encoder_layers, len(weights))
+        check_shapes(weights, shapes(layers, hidden, head_hidden, attention_steps, attention_heads))
+        self.layers = [
+            Lstm(weights, "encoder", number, 0 if number else features.ENCODER_INPUT)
+            for number in range(encoder_layers)
+        ]
         self.layers.append(Lstm(weights, "decoder", 0, features.DECODER_INPUT))
         self.bridge, self.bridge_bias = linear("bridge"), weights["bridge.bias"]
         scale = np.float32((hidden // attention_heads) ** -0.5)
@@ -90,11 +120,6 @@ class NumpySeq2Seq:
         self.gate, self.gate_bias = linear("gate"), weights["gate.bias"]
         self.head = Head(weights)
         self.hidden, self.attention_steps, self.heads = hidden, attention_steps, attention_heads
-        if weights["head.state.weight"].shape != (head_hidden, hidden) or self.lag.shape != (
-            attention_heads,
-            attention_steps,
-        ):
-            raise ValueError("the weights do not fit the settings")
 
     def start(self) -> NumpySeq2SeqThought:
         return NumpySeq2SeqThought(self)

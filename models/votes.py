@@ -47,6 +47,8 @@ of right steps with the misses since, the kind of the token, whether its record 
 without gain: steps in a row, age, the number of other votes, votes of pointers that were wrong above."""
 STARTS = np.concatenate([[0], np.cumsum(SIZES)])[:-1]
 POWERS = 3 * STANDINGS
+BEYOND = 1e6
+"""No weight is nearly as large."""
 LARGEST = 16.0
 """The largest logarithm of a vote, so that all stays finite."""
 IMPOSSIBLE = -60.0
@@ -70,6 +72,9 @@ class MemoryWeights:
                 f"a memory has {sum(SIZES)} weights and {POWERS} powers, "
                 f"not {len(self.table)} and {len(self.powers)}"
             )
+        for weight in (*self.table, *self.powers):
+            if not isinstance(weight, float | int) or not abs(weight) < BEYOND:
+                raise ValueError(f"a memory's weights are numbers below {BEYOND:g}")
 
 
 class Table:

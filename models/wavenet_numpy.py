@@ -11,7 +11,7 @@ import numpy.typing as npt
 from jamd.models import features
 from jamd.models.bundle import Weights
 from jamd.models.features import Cue, Ear, Place
-from jamd.models.head_numpy import Head, NumpySpelling
+from jamd.models.head_numpy import Head, NumpySpelling, Shapes, check_shapes, head_shapes, linear_shapes
 from jamd.models.seq2seq_numpy import sparse
 from jamd.note import Frame
 
@@ -39,10 +39,26 @@ class Layer:
         )
 
 
+def shapes(channels: int, skip: int, layers: int, head_hidden: int) -> Shapes:
+    """Of the weights of a `wavenet` bundle."""
+    found = head_shapes(skip, head_hidden)
+    for number in range(layers):
+        found |= linear_shapes(f"layers.{number}.gated", WIDTH * channels, 2 * channels)
+        found |= linear_shapes(f"layers.{number}.onward", channels, channels)
+        found |= linear_shapes(f"layers.{number}.skip", channels, skip)
+    return {
+        **found,
+        **linear_shapes("entry", features.ENCODER_INPUT, channels),
+        **linear_shapes("output", skip, skip),
+        "cue.weight": (skip, features.CUE),
+    }
+
+
 class NumpyWaveNet:
     """The mind of a `wavenet` bundle on a CPU. The arguments after `weights` are `wavenet.Settings`."""
 
     def __init__(self, weights: Weights, channels: int, skip: int, layers: int, head_hidden: int) -> None:
+        check_shapes(weights, shapes(channels, skip, min(layers, len(weights)), head_hidden))
         self.entry, self.entry_bias = np.ascontiguousarray(weights["entry.weight"].T), weights["entry.bias"]
         self.layers = [Layer(weights, number) for number in range(layers)]
         self.output, self.output_bias = (
@@ -52,8 +68,6 @@ class NumpyWaveNet:
         self.cue = np.ascontiguousarray(weights["cue.weight"].T)
         self.head = Head(weights)
         self.channels = channels
-        if weights["head.state.weight"].shape != (head_hidden, skip):
-            raise ValueError("the weights do not fit the settings")
 
     def start(self) -> NumpyWaveNetThought:
         return NumpyWaveNetThought(self)

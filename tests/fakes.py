@@ -22,7 +22,7 @@ from jamd.voice import Voice
 from jamd.worker import InlineWorker, Post, Worker
 
 Heard = list[tuple[float, str, int]]
-"""What came out: (seconds, "on" or "off" or "control N", pitch or value)."""
+"""What came out: (seconds, "on" or "off" or "control N" or another kind, pitch or value or channel)."""
 
 
 class Parrot:
@@ -71,8 +71,10 @@ class RecordingPort:
         seconds = round(self.clock.now(), 6)
         if message.type == "control_change":
             self.heard.append((seconds, f"control {message.control}", message.value))
-        else:
+        elif message.type in ("note_on", "note_off"):
             self.heard.append((seconds, message.type.removeprefix("note_"), message.note))
+        else:
+            self.heard.append((seconds, message.type, message.channel))
 
 
 class Notebook:

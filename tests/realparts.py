@@ -60,30 +60,43 @@ def one_at_a_time() -> Iterator[None]:
 def jack_server() -> Iterator[str]:
     """A JACK server on the dummy driver, of a name of its own; programs started inside find it."""
     name = f"jamd-test-{os.getpid()}"
-    # -S: wait for every client in every period. Else a client that comes late on a busy machine loses
-    # messages or hears them twice. -t: but for 0.1 s at most, as one that was killed never comes.
-    server_options = ["-S", "-t", "100", "-r", "--no-mlock", "-n", name]
-    command = [program("jackd"), *server_options, "-d", "dummy", "-r", "48000", "-p", "64"]
+    with one_at_a_time(), default_server(name), serving(name):
+        yield name
+
+
+@contextmanager
+def default_server(name: str) -> Iterator[None]:
+    """Programs started inside find the JACK server of this name, if it runs."""
     before = os.environ.get("JACK_DEFAULT_SERVER")
     os.environ["JACK_DEFAULT_SERVER"] = name
     try:
-        with one_at_a_time(), Process(command) as server:
-            while _ports() is None:
-                if server.popen.poll() is not None:
-                    server.fail("no JACK server")
-            yield name
-            # A server told to end before it has noticed that a client was killed dies of SIGPIPE, and its
-            # place among the eight that a machine may have stays taken.
-            patience = time.monotonic() + 10
-            while _ports() and time.monotonic() < patience:
-                pass
-        for left in Path("/dev/shm").glob(f"jack_sem.*_{name}_*"):  # jackd forgets them
-            left.unlink()
+        yield
     finally:
         if before is None:
             del os.environ["JACK_DEFAULT_SERVER"]
         else:
             os.environ["JACK_DEFAULT_SERVER"] = before
+        for left in Path("/dev/shm").glob(f"jack_sem.*_{name}_*"):  # jackd forgets them
+            left.unlink()
+
+
+@contextmanager
+def serving(name: str) -> Iterator[Process]:
+    """The default server runs."""
+    # -S: wait for every client in every period. Else a client that comes late on a busy machine loses
+    # messages or hears them twice. -t: but for 0.1 s at most, as one that was killed never comes.
+    server_options = ["-S", "-t", "100", "-r", "--no-mlock", "-n", name]
+    command = [program("jackd"), *server_options, "-d", "dummy", "-r", "48000", "-p", "64"]
+    with Process(command) as server:
+        while _ports() is None:
+            if server.popen.poll() is not None:
+                server.fail("no JACK server")
+        yield server
+        # A server told to end before it has noticed that a client was killed dies of SIGPIPE, and its
+        # place among the eight that a machine may have stays taken.
+        patience = time.monotonic() + 10
+        while server.popen.poll() is None and _ports() and time.monotonic() < patience:
+            pass
 
 
 def _ports() -> list[str] | None:
@@ -221,11 +234,20 @@ class Synth(Process):
 class Jamd(Process):
     """`jamd listen` as its own process, in a home of its own. `--record` and `--trace` go to that home."""
 
-    def __init__(self, home: Path, *options: str, command: str = "listen", terminal: bool = False) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        command: str = "listen",
+        terminal: bool = False,
+        before: Sequence[str] = (),
+    ) -> None:
+        """`before` is a program that runs it in its own place, with arguments."""
         self.record, self.trace_file = home / "session.mid", home / "trace.jsonl"
         kept = ("--record", str(self.record), "--trace", str(self.trace_file)) if command == "listen" else ()
-        homes = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("DATA", "CONFIG", "CACHE")}
-        arguments = [sys.executable, "-m", "jamd", command, *options, *kept]
+        kinds = ("DATA", "CONFIG", "CACHE", "STATE")
+        homes = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in kinds}
+        arguments = [*before, sys.executable, "-m", "jamd", command, *options, *kept]
         environment = homes | {"HOME": str(home), "COLUMNS": "200", "TERM": "xterm-256color"}
         super().__init__(arguments, environment, home, terminal)
 

@@ -242,6 +242,13 @@ def test_too_few_notes_stay_on_their_ticks() -> None:
     assert (piece.found, piece.on_grid) == (False, False)
 
 
+def test_notes_minutes_apart_have_no_beat() -> None:
+    """Nor does it take minutes to see that."""
+    starts = np.cumsum(np.random.default_rng(1).gamma(2, 120, 30)).tolist()
+    notes = [Note(60 + i % 12, 80, at, at + 0.4) for i, at in enumerate(starts)]
+    assert beatfind.find(Piece((Part("", tuple(notes)),), ((0.0, 120.0),), ((0.0, Metre(4, 4)),))) is None
+
+
 @pytest.mark.parametrize("places", [4, 3, 12])
 def test_a_score_is_left_on_its_ticks(tmp_path: Path, places: int) -> None:
     """Of eighths and quarters, and of triplets alone, whose grid is fine."""

@@ -203,6 +203,9 @@ def test_each_kind_of_option_has_its_kind_of_value(
         ("[listen\n", "line 1 is not TOML: Expected ']' at the end of a table declaration"),
         ('[listen]\nin = """\n\n', "line 3 is not TOML: Unterminated string"),
         ("[listen]\nbars = 1\nbars = 2", "line 3 is not TOML: Cannot overwrite a value"),
+        ("[listen]\nin = " + "9" * 5000, "line 2 is too long: over 2000 characters"),
+        ("in = " + "[\n" * 2000 + "]\n" * 2000, "is nested too deeply: options are no more than lists"),
+        ("#\n" * 40_000, "is too large for a config file: over 64 KiB"),
     ],
 )
 def test_what_is_wrong_is_said_with_file_line_and_key(
@@ -303,6 +306,8 @@ def test_the_instrument_does_not_begin_with_a_wrong_file(home: Path) -> None:
         ("a.x = 1\n\na.y = 2", ["a", "y"], 3),
         ("[a]\nx = '''\ny = 1\n'''\ny = 2", ["a", "y"], 5),
         ("[a]\nx = [ # y = 1\n 1,\n]\ny = [\n]\n", ["a", "y"], 5),
+        ('[a]\nx = [\n\'[\', "\\"[", ]\ny = 1', ["a", "y"], 4),
+        ('[a]\nx = """\n["" \\"""\n"""""\ny = 1', ["a", "y"], 5),
         ("a = { x = 1, y = 2 }\r\n[b]\r\n", ["b"], 2),
         ('[a]\nx = "a\u2028b"\ny = 1', ["a", "y"], 3),
         ("[b]\ny = 1\n[a]\ny = 1", ["a", "y"], 4),

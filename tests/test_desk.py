@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,10 +16,9 @@ from jamd.controls import Control
 from jamd.desk import Desk
 from jamd.errors import JamdError
 from jamd.events import Loaded, Received
-from jamd.minds import Minds
 from jamd.models.features import Place
 from jamd.note import Frame
-from jamd.rack import ModelRack
+from jamd.rack import ModelRack, StandIn
 from jamd.rig import Rig
 from jamd.settings import Settings
 from jamd.takes import Takes
@@ -138,10 +137,8 @@ class Chosen(Turning):
 class InlineRack(ModelRack):
     """A rack that takes no time."""
 
-    def ask(self, by: int, minds: Minds) -> None:
-        place = (self._names.index(self.name) + by) % len(self._names)
-        self.name = self._names[place]
-        self._load(self.name, *minds.heard)
+    def _start(self, load: Callable[[], None]) -> None:
+        load()
 
 
 def test_another_model_takes_over_between_turns_and_knows_what_was_played() -> None:
@@ -169,6 +166,41 @@ def test_another_model_takes_over_between_turns_and_knows_what_was_played() -> N
     assert played.engine.account.faults == 0
 
 
+def test_for_a_model_that_fails_twice_in_a_row_another_stands_in(caplog: pytest.LogCaptureFixture) -> None:
+    """Two turns fall silent; the third is answered by the other, which knows what was played."""
+    broken, counting = Turning(fail=lambda: True), Turning(pitch=65)
+    hands = desk()
+
+    def make_worker(post: Post) -> InlineWorker:
+        if hands.rack is None:
+            hands.choose_from(
+                InlineRack(
+                    ["one"],
+                    "one",
+                    lambda improvisers: lambda post: InlineWorker(improvisers(), post),
+                    lambda name: lambda: broken,  # type: ignore[arg-type, return-value]
+                    post,
+                    stand_ins=[StandIn("markov", lambda: lambda: counting)],  # type: ignore[arg-type, return-value]
+                )
+            )
+        return InlineWorker(broken, post)  # type: ignore[arg-type]
+
+    calls = [note(1.0 + 4 * turn, 60 + turn, 1.4 + 4 * turn) for turn in range(4)]
+    played = jam(calls, 18.0, make_worker=make_worker, rig=Rig(desk=hands))
+    assert [event for event in played.notes if event[1] == "on" and event[0] > 8] == [
+        (11.0, "on", 65),
+        (15.0, "on", 65),
+    ]
+    assert [onset.pitch for player, _, _ in counting.heard for onset in player.onsets] == [60, 61, 62, 63]
+    assert dict(played.engine.snapshot.knobs)["model"] == "markov"
+    fault = "RuntimeError: the strings are broken"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"answer 1 given up: {fault}",
+        f"answer 2 given up: {fault}",
+        "one fails again and again; markov stands in for it",
+    ]
+
+
 def test_a_model_that_is_not_to_be_had_is_said_and_the_music_goes_on() -> None:
     said: list[object] = []
 
@@ -176,7 +208,7 @@ def test_a_model_that_is_not_to_be_had_is_said_and_the_music_goes_on() -> None:
         raise JamdError(f"there is no model {name}")
 
     rack = ModelRack(["one", "gone"], "one", lambda _: None, improvisers, said.append)  # type: ignore[arg-type, return-value]
-    rack._load("gone", [], 0)
+    rack._load("gone", lambda: improvisers("gone"), [], 0)  # type: ignore[arg-type, return-value]
     assert said == [Loaded("gone", reason="there is no model gone")]
 
 

@@ -259,3 +259,13 @@ def test_the_position_never_jumps_whatever_is_played(
             sync.set_tempo(tempo, now)
         assert sync.running
         assert sync.transport.position_at(latest) == pytest.approx(before, abs=1e-6)
+
+
+def test_a_knob_that_is_turned_through_all_tempos_before_the_beat_is_found_means_the_last() -> None:
+    sync = follow()
+    onsets = loosely(at(90, line(MELODY, 24)))
+    play(sync, onsets[:4])
+    for tempo in (300, 240, 190, 150, 120, 90):
+        sync.set_tempo(tempo, onsets[3])
+    play(sync, onsets[4:])
+    assert sync.transport.tempo == pytest.approx(90, rel=0.04)

@@ -284,9 +284,9 @@ def test_a_book_is_bounded_and_forgets_the_oldest(monkeypatch: pytest.MonkeyPatc
     noise = melody(*rng.integers(40, 90, 300).tolist())
     thought = remember([*A, *B, *noise, *A])
     assert thought.pages.words.shape[2] == 64
-    places = thought.known[0].places
-    assert len(places._numbers) == len(places.attacks) == 64
-    assert sum(map(len, places.of.values())) <= 64 * len(book.CONTEXTS)
+    index = thought.known[0].places
+    assert len(index._shapes) == len(index._tops) == 64
+    assert len(index._numbers) == len(index._before) == 64 * len(book.CONTEXTS)
     assert chances(thought)[attack(72)] < 0.2
     hear(thought, [*B, *melody(50, 0, 50), *A])
     assert chances(thought)[attack(72)] > 0.5

@@ -285,6 +285,50 @@ def test_damaged_bytes_are_read_or_refused_in_one_line(
     assert all(0 <= note.pitch <= 127 and 1 <= note.velocity <= 127 for note in notes)
 
 
+# What is played
+
+
+def test_a_file_is_played_as_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "piece.mid"
+    pedal = b"\x00\xb2\x40\x7f\x00\xc2\x05\x00\xe2\x00\x50\x00\xf0\x02\x01\xf7"
+    slower = b"\x60\xff\x51\x03\x0f\x42\x40" + END
+    path.write_bytes(file_of(slower, pedal + MIDDLE_C + MIDDLE_C + END))
+    assert [(seconds, str(message)) for seconds, message in midifile.performance(path)] == [
+        (0.0, "control_change channel=2 control=64 value=127 time=0"),
+        (0.0, "program_change channel=2 program=5 time=0"),
+        (0.0, "pitchwheel channel=2 pitch=2048 time=0"),
+        (0.0, "note_on channel=0 note=60 velocity=64 time=0"),
+        (0.5, "note_off channel=0 note=60 velocity=0 time=0"),
+        (0.5, "note_on channel=0 note=60 velocity=64 time=0"),
+        (1.5, "note_off channel=0 note=60 velocity=0 time=0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "seconds"),
+    [
+        (file_of(MIDDLE_C + END, MIDDLE_C + END, form=2), [0, 0.5, 0.5, 1]),
+        (file_of(MIDDLE_C + END, division=0xE728), [0, 96 / 1000]),
+        (file_of(b"\x00\xff\x59\x02\x09\x07" + MIDDLE_C + END), [0, 0.5]),
+        (file_of(b"\x00\x90\x3c\xc8" + MIDDLE_C[4:] + END), [0, 0.5]),
+        (file_of(MIDDLE_C + END + b"\x00\x90"), [0, 0.5]),
+    ],
+    ids=["patterns", "film", "no such key", "no such velocity", "after the end"],
+)
+def test_what_can_be_read_can_be_played(tmp_path: Path, content: bytes, seconds: list[float]) -> None:
+    path = tmp_path / "piece.mid"
+    path.write_bytes(content)
+    assert [at for at, _ in midifile.performance(path)] == pytest.approx(seconds)
+
+
+def test_what_cannot_be_read_cannot_be_played(tmp_path: Path) -> None:
+    path = tmp_path / "piece.mid"
+    for content in (b"", file_of(MIDDLE_C + END)[:-6]):
+        path.write_bytes(content)
+        with pytest.raises(MidiFileError, match=r"piece\.mid"):
+            midifile.performance(path)
+
+
 # What is written
 
 lines = st.lists(

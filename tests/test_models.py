@@ -368,6 +368,73 @@ def test_a_damaged_bundle_is_named_in_one_line(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_weights_that_no_sum_can_be_made_of_are_refused(
+    net: nn.Module, arch: str, tmp_path: Path, number: float
+) -> None:
+    path = tmp_path / "mine.safetensors"
+    weights = {name: np.full_like(array, number) for name, array in weights_of(net).items()}
+    bundle.write(path, weights, header_of(arch))
+    with pytest.raises(BundleError, match=r"mine\.safetensors (is not a whole|does not hold)"):
+        open_mind(bundle.read(path), "cpu")
+
+
+def test_weights_of_another_shape_are_refused_before_anything_is_played(
+    net: nn.Module, arch: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.safetensors"
+    for name, array in weights_of(net).items():
+        if array.ndim == 2:
+            bundle.write(path, {**weights_of(net), name: array[:, :-1]}, header_of(arch))
+            with pytest.raises(BundleError, match="does not hold the weights its header promises"):
+                open_mind(bundle.read(path), "cpu")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"settings": {"hidden": 0}},
+        {"settings": {"hidden": "many"}},
+        {"scores": {"nats_per_step": "few"}},
+        {"scores": []},
+        {"data": {"learned_from": 3}},
+    ],
+    ids=str,
+)
+def test_a_card_that_cannot_be_shown_is_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+    path = tmp_path / "mine.safetensors"
+    bundle.write(path, {}, {**header_of("seq2seq"), **wrong})
+    with pytest.raises(BundleError, match="has a damaged header"):
+        bundle.read_header(path)
+
+
+@pytest.mark.parametrize("settings", [{"encoder_layers": 10**9}, {"attention_heads": 10**9}, {"layers": 3}])
+def test_settings_that_are_not_those_of_the_weights_are_refused_at_once(
+    tmp_path: Path, settings: dict[str, int]
+) -> None:
+    net = BUILD["seq2seq"]()
+    path = tmp_path / "mine.safetensors"
+    header = {**header_of("seq2seq"), "settings": {**SETTINGS["seq2seq"].as_dict(), **settings}}
+    bundle.write(path, weights_of(net), header)
+    with pytest.raises(BundleError, match="does not hold the weights"):
+        open_mind(bundle.read(path), "cpu")
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [{"table": ["x"] * 70, "powers": [0] * 6}, {"table": [1e300] * 70, "powers": [0] * 6}, {"\x1b[2J\n": 1}],
+    ids=["words", "too large", "unknown"],
+)
+def test_a_memory_that_cannot_be_summed_is_refused_in_one_line(
+    net: nn.Module, arch: str, tmp_path: Path, memory: dict[str, object]
+) -> None:
+    path = tmp_path / "mine.safetensors"
+    bundle.write(path, weights_of(net), {**header_of(arch), "memory": memory})
+    with pytest.raises(BundleError, match="does not hold the weights") as error:
+        open_mind(bundle.read(path), "cpu")
+    assert str(error.value).isprintable()
+
+
 def test_bundles_that_are_not_jamds_are_refused(net: nn.Module, arch: str, tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 

@@ -15,12 +15,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd import backends
+from jamd import backends, ports
 from jamd.backends import Backend, open_backend, opening
 from jamd.cli import main
 from jamd.commands import panic
 from jamd.errors import BackendError, PortError
-from jamd.ports import INPUT_SETTLE_SECONDS, find, messages_in
+from jamd.ports import BURST_MESSAGES, INPUT_SETTLE_SECONDS, find, messages_in
 
 NAMES = ["Keystation 49 20:0", "Keystation 88 24:0", "FluidSynth 128:0", "synth"]
 
@@ -447,7 +447,7 @@ def midi(monkeypatch: pytest.MonkeyPatch) -> FakeMidi:
     """What the commands find on this machine; without waiting for a cable."""
     midi = FakeMidi()
     monkeypatch.setitem(sys.modules, "rtmidi", midi)
-    monkeypatch.setattr(panic, "SECONDS_PER_MESSAGE", 0)
+    monkeypatch.setattr(ports, "SECONDS_PER_MESSAGE", 0)
     return midi
 
 
@@ -496,12 +496,12 @@ def test_panic_lifts_the_pedals_first_and_lets_go_of_every_note_of_every_channel
 
 def test_panic_keeps_to_what_a_midi_cable_carries(midi: FakeMidi, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[int] = []
-    monkeypatch.setattr(panic, "SECONDS_PER_MESSAGE", 1)
+    monkeypatch.setattr(ports, "SECONDS_PER_MESSAGE", 1)
     monkeypatch.setattr(panic.time, "sleep", lambda seconds: waits.append(midi.log.count("send")))
     CliRunner().invoke(main, ["panic", "--out", "synth"])
-    assert max(later - earlier for earlier, later in pairwise(waits)) == panic.BURST_MESSAGES
+    assert max(later - earlier for earlier, later in pairwise(waits)) == BURST_MESSAGES
     assert midi.log.count("send") == 16 * (128 + 6)
-    assert len(waits) == midi.log.count("send") / panic.BURST_MESSAGES
+    assert len(waits) == midi.log.count("send") / BURST_MESSAGES
 
 
 @pytest.mark.parametrize("out", ["organ", "s"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
+import time
 
 import pytest
 
-from jamd.priority import keep_to, model_cores, on_time
+from jamd import clock, priority
+from jamd.priority import as_ordinary_user, at_work, keep_to, model_cores, on_time, real_time_is_had
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such calls")
 
@@ -43,11 +46,79 @@ def test_an_ordinary_user_is_refused_and_goes_on(monkeypatch: pytest.MonkeyPatch
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    assert not real_time_is_had()
     with on_time():
         pass
 
 
-@pytest.mark.parametrize("command", ["listen", "jam", "render", "evaluate", "bench"])
+def test_who_may_have_real_time_can_do_without_and_asking_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(os, "sched_setscheduler", lambda pid, policy, priority: asked.append(policy))
+    with as_ordinary_user(), on_time():
+        assert asked == []
+    real_time = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+    with on_time():
+        assert asked == [real_time]
+    assert asked == [real_time, os.SCHED_OTHER]
+    assert real_time_is_had()
+    assert asked == [real_time, os.SCHED_OTHER] * 2
+
+
+def test_the_models_thread_is_in_real_time_below_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def take(pid: int, policy: int, parameter: os.sched_param) -> None:
+        asked.append((policy, parameter.sched_priority))
+
+    monkeypatch.setattr(os, "sched_setscheduler", take)
+    with on_time():
+        pass
+    at_work(frozenset())
+    (_, engine), _, (policy, model) = asked
+    assert policy == os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+    assert 0 < model < engine
+    asked.clear()
+    with as_ordinary_user():
+        at_work(frozenset())
+    assert asked == []
+
+
+def test_where_long_work_in_real_time_ends_a_program_the_model_does_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda limit: (200_000, 200_000))
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *_: pytest.fail("a long answer would be the end"))
+    at_work(frozenset())
+
+
+def test_on_windows_waits_are_fine_while_the_engine_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    class Winmm:
+        def timeBeginPeriod(self, ms: int) -> int:
+            asked.append(("begin", ms))
+            return 0
+
+        def timeEndPeriod(self, ms: int) -> int:
+            asked.append(("end", ms))
+            return 0
+
+    monkeypatch.setattr(priority, "_winmm", Winmm)
+    with on_time():
+        assert asked == [("begin", 1)]
+    assert asked == [("begin", 1), ("end", 1)]
+
+
+def test_where_the_usual_clock_is_coarse_the_other_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert clock.finest() is time.monotonic
+    coarse = type("Info", (), {"resolution": 0.015625})
+    monkeypatch.setattr(time, "get_clock_info", lambda name: coarse)
+    assert clock.finest() is time.perf_counter
+
+
+@pytest.mark.parametrize("command", ["listen", "jam", "render", "evaluate", "bench", "doctor"])
 def test_numpy_finds_itself_on_one_thread_whatever_option_loads_it(command: str) -> None:
     """On all cores, its idle threads spin: a core is lost to the engine."""
     watch = """

@@ -48,7 +48,7 @@ STEP_SECONDS = 0.125
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's folder of profiles, not there yet."""
-    monkeypatch.setattr(profiles, "user_data_path", lambda name, appauthor: tmp_path / "data" / name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "data" / "jamd" / "profiles"
 
 
@@ -132,9 +132,10 @@ def test_the_past_is_known_as_if_it_had_been_heard() -> None:
     music = [*melody(*rng.choice([0, 0, 60, 62, 64], 300).tolist()), chord, Frame((), frozenset({52, 60}))]
     heard = after(Remembering(Flat(), weights()), music)
     (course,), past = heard.known, past_of([evening_of(heard_of(music))], in_c=False)
-    for number, places in course.places.of.items():
-        assert tuple(past.met(number, book.PLACES))[::-1] == places
-    assert sorted(set(past.numbers)) == sorted(course.places.of)
+    numbers = {number for number in course.places._numbers if number}
+    for number in numbers:
+        assert list(past.met(number, book.PLACES)) == course.places.met(number)
+    assert set(past.numbers) == numbers
     assert past.attacks[: len(music)] == [course.attacks(step) for step in range(len(music))]
     assert (past.words[:, : len(music)] == heard.pages.words[:, 0, : len(music)]).all()
 
@@ -163,7 +164,7 @@ def test_a_long_evening_forgets_of_itself_and_not_of_the_past(monkeypatch: pytes
     noise = melody(*np.random.default_rng(0).integers(40, 60, 300).tolist())
     thought = after(mind_after(evening(*LICK)), [*melody(80, 83, 81, 84, 90), *noise])
     assert thought.pages.words.shape[2] == 64
-    assert len(thought.known[0].places.attacks) == 64
+    assert len(thought.known[0].places._shapes) == 64
     for imagined in (thought, thought.fork([0]).fork([0])):
         for frame in melody(*LICK[:4]):
             imagined.hear([frame], [REST], [Place(5, 16)])

@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 21, 20, 15, 3)
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's folder of sessions, not there yet."""
-    monkeypatch.setattr(sessions, "user_data_path", lambda name, appauthor: tmp_path / "data" / name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "data" / "jamd" / "sessions"
 
 

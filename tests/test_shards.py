@@ -134,8 +134,21 @@ def test_a_note_takes_eleven_bytes() -> None:
     assert packing.memory_bytes(long(10_000)) > 18 * 10_000
 
 
+ENDLESS = packed(piece()).replace(b'"step", "<u2", 5', b'"step", "<u2", 1' + b"0" * 30)
+
+
 @pytest.mark.parametrize(
-    "body", [b"", b"\n", b"{}\n", b"[]\n", packed(piece())[:-1], packed(piece()).replace(b"<f4", b"|O8")]
+    "body",
+    [
+        b"",
+        b"\n",
+        b"{}\n",
+        b"[]\n",
+        b"[" * 3000 + b"\n",
+        ENDLESS,
+        packed(piece())[:-1],
+        packed(piece()).replace(b"<f4", b"|O8"),
+    ],
 )
 def test_bytes_that_are_no_piece_are_refused(body: bytes) -> None:
     with pytest.raises(Damaged):

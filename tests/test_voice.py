@@ -140,6 +140,19 @@ def test_a_device_may_send_a_note_off_back_as_a_note_on_of_velocity_zero() -> No
     assert echo.is_own(mido.Message("note_on", note=60, velocity=0), 1.01)
 
 
+def test_a_late_note_comes_again_only_when_it_is_over() -> None:
+    """Three steps come at once, late: the note, its end, and the note again."""
+    voice, struck = Voice(0, 1.0), Frame((Onset(60, 80),))
+    late = [
+        message
+        for step, frame in enumerate((struck, Frame(), struck))
+        for message in voice.play(step, frame, 2.5)
+    ]
+    assert told(late) == [(2.5, "on", 60), (2.625, "off", 60), (2.625, "on", 60)]
+    voice.forget()
+    assert told(voice.play(0, struck, 2.5)) == [(2.5, "on", 60)]
+
+
 def test_a_note_that_was_moved_ends_after_it_begins() -> None:
     """It came late, or the player's swing went: the next step begins before it does."""
     voice = Voice(0, 1.0)

@@ -20,6 +20,9 @@ from jamd.training.beats import BeatTrack, seconds_at
 CHORD_SECONDS = 0.05
 """What begins so soon after a chord's first note belongs to it."""
 FEWEST_ONSETS = 16
+LONGEST_MEAN_GAP_SECONDS = 3.0
+"""Onsets that are further apart have no beat; and as the search takes its time for each second of the piece,
+a few notes spread over hours would take minutes."""
 NEIGHBOURS = 8
 """An onset is strong by the mean of so many before it and after it."""
 STRENGTHS = (-1.35, 1.35, 0.45, 0.6, -0.4, 0.04, 1.65)
@@ -71,6 +74,8 @@ def find(piece: Piece) -> Found | None:
     if not len(notes.chord) or notes.chord[-1] + 1 < FEWEST_ONSETS:
         return None
     onsets = _onsets(notes)
+    if onsets.seconds[-1] - onsets.seconds[0] > LONGEST_MEAN_GAP_SECONDS * len(onsets.seconds):
+        return None
     path = likeliest(onsets, *FREE)
     if len(notes.start) < ONE_VOICE * len(onsets.seconds):
         steady = likeliest(onsets, *STEADY)
@@ -164,7 +169,7 @@ def _sure(path: Path, onsets: Onsets) -> float:
         abs(np.exp(2j * np.pi * place).mean()),
     ]
     constant, *weights = CERTAINTY
-    return float(1 / (1 + np.exp(-(constant + np.dot(weights, evidence)))))
+    return float(np.exp(-np.logaddexp(0, -(constant + np.dot(weights, evidence)))))
 
 
 def _places(beats: FloatArray, onsets: Onsets) -> FloatArray:

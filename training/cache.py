@@ -23,6 +23,7 @@ import platformdirs
 
 from jamd.errors import JamdError
 from jamd.files import write_whole
+from jamd.private import make_folder
 from jamd.training import shards
 from jamd.training.shards import SUFFIX, Entry, Rows
 
@@ -149,7 +150,7 @@ class Cache:
         self._waiting, self._waiting_bytes = [], 0
         self._waiting_keys.clear()
         with suppress(OSError, JamdError):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             if self.trim(used, len(content)):
                 write_whole(self.folder / name, content)
                 self.wrote.append(name)

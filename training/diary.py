@@ -16,6 +16,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 
 from jamd.errors import JamdError
 from jamd.models import bundle
+from jamd.private import close_to_others, opener
 from jamd.training import checkpoint, runs
 from jamd.training.fit import Progress, Scores, State, Weights
 from jamd.training.runs import Run
@@ -50,6 +51,8 @@ class RunDiary:
         # the training would wait for ever once the queue to it is full.
         with _writing(run.folder / EVENTS):
             self._events = EventsWriter(str(run.folder / EVENTS))
+            for made in run.folder.glob(f"{EVENTS}*"):
+                close_to_others(made)
 
     def report(self, now: Progress) -> None:
         if now.scores is not None:
@@ -63,7 +66,7 @@ class RunDiary:
             path = self._run.folder / runs.LOSSES
             with _writing(path):
                 new = not path.exists()
-                with path.open("a", newline="") as file:
+                with open(path, "a", newline="", opener=opener) as file:
                     writer = csv.DictWriter(file, runs.COLUMNS)
                     if new:
                         writer.writeheader()

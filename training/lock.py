@@ -4,15 +4,14 @@ however the process ends, so a training that was killed is never taken for one t
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jamd.errors import JamdError
+from jamd.lock import BUSY, opened, take, wait_for
 
 LOCK = "lock"
-BUSY = (BlockingIOError, PermissionError)  # as POSIX and as Windows say it
 
 
 @contextmanager
@@ -20,12 +19,12 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a run folder. Raises JamdError when another process holds it."""
     path = folder / LOCK
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = opened(path)
     except OSError as error:
         raise JamdError(f"cannot write {path}: {error.strerror}") from error
     try:
         try:
-            _take(handle)
+            take(handle)
         except BUSY as error:
             raise JamdError(f"run {folder.name} is being trained by another process") from error
         yield
@@ -40,7 +39,7 @@ def is_locked(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        _take(handle)
+        take(handle)
     except BUSY:
         return True
     finally:
@@ -58,25 +57,8 @@ def waiting_for(folder: Path) -> Iterator[None]:
         yield
         return
     try:
-        _wait_for(handle)
+        with suppress(OSError):  # some network folders cannot
+            wait_for(handle)
         yield
     finally:
         os.close(handle)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _wait_for(handle: int) -> None: ...
-
-    def _take(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _wait_for(handle: int) -> None:
-        with suppress(OSError):  # some network folders cannot
-            fcntl.flock(handle, fcntl.LOCK_EX)
-
-    def _take(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

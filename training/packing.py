@@ -53,7 +53,7 @@ def unpacked(body: bytes, name: str, sha256: str) -> QuantisedPiece:
             values[field] = stored.astype(_ARRAYS[field])
             offset += stored.nbytes
         return QuantisedPiece(name, sha256, **values)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise Damaged(str(error)) from error
 
 

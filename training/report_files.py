@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from jamd.errors import JamdError
 from jamd.files import write_whole
+from jamd.private import make_folder
 
 if TYPE_CHECKING:  # `jamd runs` only asks whether there is one
     from jamd.training.report import Report
@@ -31,7 +32,7 @@ def write(folder: Path, report: Report) -> Path:
     answers, picture = folder / report_midi.FOLDER, rolls(report.answered)
     try:
         (folder / DATA).unlink(missing_ok=True)  # of a run that was gone on with
-        answers.mkdir(exist_ok=True)
+        make_folder(answers)
         for left in (*answers.glob("[0-9]-*.mid"), answers / PICTURE):
             left.unlink(missing_ok=True)
     except OSError as error:

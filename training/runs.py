@@ -23,6 +23,7 @@ from typing import Any
 
 import platformdirs
 
+from jamd import private
 from jamd.errors import JamdError
 from jamd.files import write_whole
 from jamd.training.lock import is_locked
@@ -87,16 +88,16 @@ def create(parent: Path, name: str, about: Mapping[str, Any], now: datetime | No
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%d-%H%M%S")
     plain = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(parent)
         number = 1
         while True:
             folder = parent / (f"{plain}-{stamp}" + (f"-{number}" if number > 1 else ""))
             try:
-                folder.mkdir()
+                folder.mkdir(private.folder_mode(folder))
                 break
             except FileExistsError:
                 number += 1
-        (folder / SAMPLES).mkdir()
+        private.make_folder(folder / SAMPLES)
     except OSError as error:
         raise JamdError(f"cannot make a run folder in {parent}: {error.strerror}") from error
     run = Run(folder, {**about, "state": RUNNING})

@@ -70,14 +70,20 @@ def index_of(path: Path) -> Rows | None:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(_HEAD_BYTES)
+        if len(head) < _HEAD_BYTES:
+            return None
         count = int.from_bytes(head[len(_MAGIC) :], "little")
         if count * ROW.itemsize > size:
             return None
         index = head + file.read(count * ROW.itemsize)
     if not head.startswith(_MAGIC) or hashlib.sha256(index).hexdigest() + SUFFIX != path.name:
         return None
+    if len(index) != _HEAD_BYTES + count * ROW.itemsize:
+        return None
     rows = np.frombuffer(index, ROW, offset=_HEAD_BYTES)
-    return rows if size == len(index) + int(rows["size"].sum()) else None
+    ends = len(index) + np.cumsum(rows["size"], dtype=np.uint64)
+    whole = size == (int(ends[-1]) if count else len(index)) and (rows["offset"] + rows["size"] == ends).all()
+    return rows if whole else None
 
 
 def body_of(path: Path, row: Any) -> bytes | None:

@@ -32,8 +32,8 @@ CHECKS = 12
 PATIENCE = 5
 FEWEST_UPDATES = 60
 MOST_FORGOTTEN = 0.018
-"""Of the nats on what the model used to play, the share by which they may rise. On music of others they rose
-by 0.6 to 0.8 of that share."""
+"""Of the nats on what the model used to play, the share by which they may rise. On 65 pieces by others they
+rose by 0.8 to 1.4 times what they rose by there: with four players by 1.3 to 1.5 % in all."""
 WAYS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 SCORED_TOGETHER = 16
 

@@ -2,18 +2,151 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from jamd.backends import BACKENDS
 from jamd.cli import variable_of
+from jamd.errors import UsageError
+from jamd.gather import Number
 from jamd.playing import models_folder
+from jamd.transport import FASTEST_TEMPO, SLOWEST_TEMPO
+
+if TYPE_CHECKING:
+    from jamd.machine import Machine
+
+ALONE_ANSWERS = 3
+CANDIDATES = "16"
+
+ports_options: Sequence[Callable[[Any], Any]] = (
+    click.option("--in", "in_name", metavar="NAME", help="Part of the input's name."),
+    click.option("--out", "out_name", metavar="NAME", help="Part of the output's name."),
+    click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+)
 
 
-@click.group()
-def command() -> None:
-    """Measure what this machine can do."""
+def with_ports(function: Any) -> Any:
+    """Give a command the options above."""
+    for option in reversed(ports_options):
+        function = option(function)
+    return function
+
+
+@click.group(invoke_without_command=True)
+@with_ports
+@click.pass_context
+def command(
+    ctx: click.Context, in_name: str | None, out_name: str | None, backend: str, as_json: bool
+) -> None:
+    """Measure what this machine can do.
+
+    Alone: timing and model, in about a minute, and whether the machine is fit for the stage. Close what you
+    would not run on a stage.
+    """
+    if ctx.invoked_subcommand is not None:
+        given = [
+            name
+            for name in ("in_name", "out_name", "backend", "as_json")
+            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        ]
+        if given:
+            raise UsageError(f"options go behind the word {ctx.invoked_subcommand}: see its --help")
+        return
+    from jamd import bench_timing, model_times
+    from jamd.bench_timing import Ports, Wishes, improvisers_of
+    from jamd.machine import look
+    from jamd.models import bundle
+
+    ports, machine = Ports(backend, in_name, out_name), look()
+    found = bundle.read(bundle.find("default", models_folder()))
+    click.echo("a good minute; jamd plays to itself", err=True)
+    account = bench_timing.measure(improvisers_of(found, "auto"), ports, Wishes(), machine)
+    account["model"] = model_times.measure(found, "auto", ALONE_ANSWERS)
+    step_ms = account["model"]["steps"][CANDIDATES]["step"]["median_ms"]
+    tempo = account["piece"]["tempo"]
+    share = round(step_ms / 1000 / (60 / tempo / 4), 4)
+    account["model_step"] = {"candidates": int(CANDIDATES), "median_ms": step_ms, "share": share}
+    _say(account, machine, as_json)
+
+
+@command.command()
+@with_ports
+@click.option("--model", default="default", show_default=True, help="A model's name or file.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option(
+    "--tempo",
+    default=240.0,
+    show_default=True,
+    type=Number(SLOWEST_TEMPO, FASTEST_TEMPO),
+    help="Beats a minute.",
+)
+@click.option("--turns", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Answers.")
+@click.option(
+    "--long", "minutes", type=Number(0.1, 600), metavar="MINUTES", help="Turns for so long, and the drift."
+)
+@click.option("--user", is_flag=True, help="Do without real-time priority.")
+@click.option(
+    "--compare",
+    is_flag=True,
+    help="In turn with it: an ordinary user, a plain wait, a poll every 5 ms, and a bare thread.",
+)
+@click.option("--quick", is_flag=True, help="Only notes and answers.")
+def timing(
+    in_name: str | None,
+    out_name: str | None,
+    backend: str,
+    as_json: bool,
+    model: str,
+    device: str,
+    tempo: float,
+    turns: int,
+    minutes: float | None,
+    user: bool,
+    compare: bool,
+    quick: bool,
+) -> None:
+    """Measure how late notes and answers leave.
+
+    The real engine trades bars of 2/4 with a scripted player, and the model works beside it. In place of the
+    model's notes four quiet ones go out in each sixteenth. Late is a note that leaves after its instant, at
+    the engine's send call. Then: the processor at 120 BPM, the ports' round trip, the start, the memory.
+    """
+    from jamd import bench_timing
+    from jamd.bench_timing import TURN_BEATS, Ports, Wishes, improvisers_of
+    from jamd.machine import look
+    from jamd.models import bundle
+
+    ports, machine = Ports(backend, in_name, out_name), look()
+    found = bundle.read(bundle.find(model, models_folder()))
+    if minutes is not None:
+        turns = max(1, round(minutes * tempo / TURN_BEATS))
+    wishes = Wishes(turns, tempo, user, compare, quick)
+    account = bench_timing.measure(improvisers_of(found, device), ports, wishes, machine)
+    _say(account, machine, as_json)
+
+
+def _say(account: dict[str, Any], machine: Machine, as_json: bool) -> None:
+    """The account with the verdict on it."""
+    from jamd.stage import judged, verdict
+
+    figures = judged(account)
+    said = verdict(figures, machine, account["ports"]["backend"])
+    if as_json:
+        import json
+
+        judgement = {"fit": said.fit, "words": said.words, "advice": said.advice}
+        click.echo(json.dumps(account | {"verdict": judgement}, indent=2, ensure_ascii=False))
+        return
+    from jamd.bench_print import print_timing
+
+    print_timing(account, figures, machine)
+    click.echo(said.words)
+    for each in said.advice:
+        click.echo(f"- {each}")
 
 
 @command.command()
@@ -30,6 +163,7 @@ def model(model: str, device: str, answers: int, as_json: bool) -> None:
     import json
 
     from jamd import model_times
+    from jamd.bench_print import print_model
     from jamd.models import bundle
 
     found = bundle.read(bundle.find(model, models_folder()))
@@ -37,49 +171,13 @@ def model(model: str, device: str, answers: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(account, indent=2))
     else:
-        _print(account)
-
-
-def _print(account: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from jamd.model_times import ANSWER_STEPS, PARTS
-
-    console = Console()
-    machine = account["machine"]
-    device = machine.get("gpu", machine["processor"])
-    load = "" if machine["load"] is None else f", load {machine['load'][0]}"
-    console.print(
-        f"{account['model']} ({account['arch']}) on {device}, {machine['cores']} cores{load}", markup=False
-    )
-    table = Table("milliseconds", "n", "5th percentile", "median", "99th")
-
-    def add(name: str, times: dict[str, Any] | None) -> None:
-        if times is not None:
-            table.add_row(
-                name, str(times["n"]), *(f"{times[key]:.3f}" for key in ("p5_ms", "median_ms", "p99_ms"))
-            )
-
-    for courses, parts in account["steps"].items():
-        name = "a step" if courses == "1" else f"a step of {courses} candidates"
-        add(f"{name} ({parts['notes_per_step']} notes each)", parts["step"])
-        for part in PARTS[1:]:
-            add(f"  {part}", parts[part])
-    for count, times in account["answers"].items():
-        add(f"an answer of {ANSWER_STEPS} steps, {count} candidates", times)
-    if account["weights"]:
-        add(f"reading {account['weights']['megabytes']} MB of weights once", account["weights"])
-    console.print(table)
+        print_model(account)
 
 
 @command.command()
-@click.option("--in", "in_name", metavar="NAME", help="Part of the input's name.")
-@click.option("--out", "out_name", metavar="NAME", help="Part of the output's name.")
-@click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system.")
+@with_ports
 @click.option("--n", "count", default=200, type=click.IntRange(1, 100_000), help="Notes to send.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def loopback(in_name: str | None, out_name: str | None, backend: str, count: int, as_json: bool) -> None:
+def loopback(in_name: str | None, out_name: str | None, backend: str, as_json: bool, count: int) -> None:
     """Measure how long MIDI takes out and back in again.
 
     Sends quiet high notes to --out and waits for them on --in: lay a cable from the one to the other, or let

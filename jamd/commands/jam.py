@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from jamd.logs import log_option
 from jamd.playing import Playing, playing_options
 
 CALL_BARS = 2
@@ -33,6 +34,7 @@ Now with your own keyboard and synth:
 )
 @click.option("--quiet", is_flag=True, help="No view of the jam in the terminal.")
 @playing_options
+@log_option
 def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, playing: Playing) -> None:
     """Hear jamd play with a built-in player, nothing plugged in.
 

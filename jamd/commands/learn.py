@@ -14,10 +14,12 @@ import mido
 from jamd.backends import BACKENDS, open_backend
 from jamd.bindings import FINE, PRESSED, meanings
 from jamd.config import BIND, Config, file_option, find, parse, user_path
-from jamd.controls import PEDAL, Control
+from jamd.controllers import PEDAL
+from jamd.controls import Control
 from jamd.errors import JamdError
 from jamd.gather import Number
 from jamd.knobs import KNOBS, Knob, knob_of
+from jamd.private import make_folder
 
 MOVED = 4
 """How far a CC (of 127) or a bend must go to count: one that nobody touches may tremble."""
@@ -92,7 +94,7 @@ def prepared(path: Path) -> Path:
 
     path = path.resolve()  # the file that a link leads to, and not the link
     if path == user_path().resolve():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     check_writable(path)
     return path
 

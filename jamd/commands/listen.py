@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +14,30 @@ from jamd.backends import BACKENDS
 from jamd.config import Config, config_option
 from jamd.errors import JamdError, UsageError
 from jamd.floor import Floor, floor_options
+from jamd.gather import one_of
 from jamd.keyboard import Keyboard, keyboard_options
+from jamd.logs import log_option, say
 from jamd.playing import Playing, playing_options
+from jamd.reload import Reloader, Remembering, asked_by_hangup
 from jamd.timing import OUTPUT, Timing, timing_options
 
 PROFILE = "me"
 
 
-@click.command()
+def check(context: click.Context) -> None:
+    """Raises UsageError for options that do not go together, and what [bind] says."""
+    params = context.params
+    for group in (one_of(Timing, params), one_of(Floor, params), one_of(Keyboard, params)):
+        group.check()
+    if params["record"] is not None and params["no_record"]:
+        raise UsageError("--record and --no-record contradict each other; give one")
+    if one_of(Floor, params).endless and "turn" not in params["config"].bindings().bound:
+        raise UsageError("--bars open ends by nothing; give --silence BEATS, or `jamd learn turn`")
+    if not params["learn"] and context.get_parameter_source("profile") is ParameterSource.COMMANDLINE:
+        raise UsageError(f"--profile {params['profile']} is for --learn; give both")
+
+
+@click.command(cls=Remembering)
 @config_option
 @click.option("--in", "in_name", metavar="NAME", help="Part of the input's name; without it, a virtual port.")
 @click.option(
@@ -44,6 +61,11 @@ PROFILE = "me"
 @click.option("--profile", default=PROFILE, metavar="NAME", help="Whose evenings: a name of your choice.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write each sent event as a line of JSON.")
 @click.option("--quiet", is_flag=True, help="No view of the jam in the terminal.")
+@click.option("--wait", is_flag=True, help="Wait until there are the MIDI system and the ports.")
+@click.option(
+    "--silence-first", is_flag=True, help="Stop first what a session that was killed left sounding there."
+)
+@log_option
 def command(
     config: Config,
     in_name: str | None,
@@ -62,35 +84,37 @@ def command(
     profile: str,
     trace: Path | None,
     quiet: bool,
+    wait: bool,
+    silence_first: bool,
 ) -> None:
     """Play with you: hear one port, answer on another, in time.
 
     Your first note is beat 1 of bar 1. Play your bars; jamd answers on the next bar line; play again.
     Ctrl-C ends the session with every note off.
     """
-    for group in (timing, floor, keyboard):
-        group.check()
-    if record is not None and no_record:
-        raise UsageError("--record and --no-record contradict each other; give one")
-    bindings = config.bindings()
-    if floor.endless and "turn" not in bindings.bound:
-        raise UsageError("--bars open ends by nothing; give --silence BEATS, or `jamd learn turn`")
-    if (
-        not learn
-        and click.get_current_context().get_parameter_source("profile") is ParameterSource.COMMANDLINE
-    ):
-        raise UsageError(f"--profile {profile} is for --learn; give both")
+    context = click.get_current_context()
+    check(context)
+    reloader = Reloader(context, check)
+    context.with_resource(asked_by_hangup(reloader))
 
     import mido
 
     from jamd import profiles, sessions
+    from jamd.arrival import arrived
     from jamd.backends import open_backend
     from jamd.clockout import ClockOut
+    from jamd.commands import panic
     from jamd.desk import Desk
+    from jamd.events import Replugged
     from jamd.files import check_writable
+    from jamd.hotplug import Hotplug
+    from jamd.instance import only_one
     from jamd.live import Session, live_engine, run, say_summary, stopped_by_signals, watch
     from jamd.metronome import Click
+    from jamd.ports import Port
     from jamd.priority import model_cores
+    from jamd.private import opener
+    from jamd.quiet import stderr_apart
     from jamd.rig import Rig
     from jamd.tonight import Tonight
 
@@ -105,11 +129,23 @@ def command(
         if path is not None:
             check_writable(path)
     with ExitStack() as stack:
-        tracing = None if trace is None else stack.enter_context(trace.open("w", encoding="utf-8"))
-        midi = stack.enter_context(open_backend(backend))
+        stack.enter_context(stderr_apart())
+        tracing = None
+        if trace is not None:
+            tracing = stack.enter_context(open(trace, "w", encoding="utf-8", opener=opener))
+        if wait:
+            clock_name = None if timing.send_clock == OUTPUT else timing.send_clock
+            names = [in_name, timing.clock_in], [out_name, lights, clock_name]
+            midi = arrived(lambda: open_backend(backend), *names, time.sleep)
+        else:
+            midi = open_backend(backend)
+        stack.enter_context(midi)
+        stack.enter_context(only_one(midi, in_name, out_name))
         out_port = midi.open_output(out_name)
+        if silence_first and out_name is not None:  # to a port of its own nobody listens yet
+            panic.silence(out_port)
         light_port = None if lights is None else midi.open_output(lights)
-        clock_out = None
+        clock_port = clock_out = None
         if timing.send_clock is not None:
             on_output = timing.send_clock == OUTPUT
             clock_port = out_port if on_output else midi.open_output(timing.send_clock)
@@ -119,7 +155,7 @@ def command(
             tonight = stack.enter_context(Tonight(profile, datetime.now(), cores=model_cores()))
             steps = sum(evening.steps for evening in known)
             count = f"{len(known)} evening{'s' * (len(known) != 1)}"
-            click.echo(f"profile {profile}: {count}, {steps} steps are remembered")
+            say(f"profile {profile}: {count}, {steps} steps are remembered")
         rig = Rig(
             zones=keyboard.zones(),
             ahead=floor.ahead(),
@@ -129,33 +165,55 @@ def command(
             click=timing.click or (Click() if timing.count_in else None),
             click_until_step=None if timing.click else timing.count_in_steps,
             keep=None if tonight is None else tonight.hear,
-            desk=Desk(playing.settings(), bindings, None if light_port is None else light_port.send),
+            desk=Desk(playing.settings(), config.bindings(), None if light_port is None else light_port.send),
         )
-        if program is not None:
-            out_port.send(
-                mido.Message("program_change", channel=playing.out_channel - 1, program=program - 1)
-            )
+
+        def choose_sound() -> None:
+            if program is not None:
+                channel = playing.out_channel - 1
+                out_port.send(mido.Message("program_change", channel=channel, program=program - 1))
+
+        choose_sound()
         sync = timing.open_sync()
         models = (playing.model_names(), playing.model, lambda name: playing.improvisers(name, known))
         session = Session(
-            sync, floor.form(), playing.voice(transpose), improvisers, record, tracing, rig, models
+            sync,
+            floor.form(),
+            playing.voice(transpose),
+            improvisers,
+            record,
+            tracing,
+            rig,
+            models,
+            playing.stand_ins(known),
         )
         engine, output = stack.enter_context(live_engine(session, out_port))
         stack.enter_context(stopped_by_signals(engine))
+        stack.enter_context(reloader.serving(engine.inbox.put))
         both = timing.sync == "midi" and timing.clock_in is None
         in_port = midi.open_input(in_name, engine.receive_both if both else engine.receive)
         if timing.clock_in is not None:
             midi.open_input(timing.clock_in, engine.receive_clock)
+
+        def returned(port: Port) -> None:
+            if port is out_port:
+                choose_sound()
+            engine.inbox.put(Replugged(port is clock_port, port is light_port))
+
+        stack.enter_context(Hotplug(midi, returned, model_cores()))
         title = f"{in_port.name} -> jamd -> {out_port.name} ({midi.name}, {playing.model})"
-        click.echo(f"listening on {title}; {timing.words}, {timing.metre}; Ctrl-C ends the session")
+        say(f"listening on {title}; {timing.words}, {timing.metre}; Ctrl-C ends the session")
         stack.enter_context(watch(engine, title, quiet))
         run(engine)
     say_summary(engine, output)
+    if out_port.unheard:
+        say(f"{out_port.unheard} notes went nowhere while {out_port.name} was gone")
     if record is not None and record.exists():
-        click.echo(f"kept in {record}")
+        say(f"kept in {record}")
     if tonight is not None:
-        click.echo(f"profile {profile}: {tonight.kept_steps} steps of tonight were added")
+        say(f"profile {profile}: {tonight.kept_steps} steps of tonight were added")
         if tonight.fault:
             raise JamdError(f"not all of tonight is in profile {profile!r}: {tonight.fault}")
-    if engine.account.faults:
-        raise JamdError(f"the model failed {engine.account.faults} times; last: {engine.account.last_fault}")
+    account = engine.account
+    if account.faults and account.faults >= account.turns:
+        raise JamdError(f"the model failed whenever it was asked; last: {account.last_fault}")

@@ -9,15 +9,11 @@ import click
 import mido
 
 from jamd.backends import BACKENDS, open_backend
+from jamd.controllers import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL, RESET_CONTROLLERS, SOFT, SOSTENUTO
+from jamd.ports import OutputPort, paced
 
-SUSTAIN, SOSTENUTO, SOFT = 64, 66, 67
-ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123
-CONTROLS = (SUSTAIN, SOSTENUTO, SOFT, ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF)
+CONTROLS = (PEDAL, SOSTENUTO, SOFT, ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF)
 """Pedals first: a synth may hold under the pedal what it is told to stop."""
-
-BURST_MESSAGES = 16
-SECONDS_PER_MESSAGE = 0.001
-"""A MIDI cable carries 3125 bytes a second, and an interface keeps only a few hundred of them waiting."""
 
 
 def silencing() -> Iterator[mido.Message]:
@@ -30,6 +26,12 @@ def silencing() -> Iterator[mido.Message]:
             yield mido.Message("note_off", channel=channel, note=pitch, velocity=0)
 
 
+def silence(port: OutputPort) -> None:
+    """Send all that, as fast as a cable carries it."""
+    for message in paced(silencing(), time.sleep):
+        port.send(message)
+
+
 @click.command()
 @click.option("--out", "out_name", metavar="NAME", required=True, help="Part of the output's name.")
 @click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system.")
@@ -40,8 +42,5 @@ def command(out_name: str, backend: str) -> None:
     """
     with open_backend(backend) as midi:
         port = midi.open_output(out_name)
-        for number, message in enumerate(silencing()):
-            if number % BURST_MESSAGES == 0:
-                time.sleep(BURST_MESSAGES * SECONDS_PER_MESSAGE)
-            port.send(message)
+        silence(port)
         click.echo(f"silenced {port.name}")

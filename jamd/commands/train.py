@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from jamd.errors import JamdError, UsageError
 from jamd.playing import models_folder
 from jamd.priority import cores
+from jamd.private import make_folder
 from jamd.recipe import ANEW, recipe_options
 
 START, SCRATCH = "default", "scratch"
@@ -176,7 +177,7 @@ def _target(output: Path | None, name: str | None, paths: tuple[Path, ...]) -> P
         raise UsageError(f"{name} is the model that ships with jamd; give another name with --name")
     folder = models_folder()
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise JamdError(f"cannot keep models in {folder}: {error.strerror}") from error
     target = folder / f"{name}{SUFFIX}"

@@ -1,0 +1,207 @@
+"""What `jamd bench timing` measures: notes and answers against their instants, the ports, start and load."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from jamd import lateness, loopback, plainwait, startup
+from jamd.backends import open_backend
+from jamd.errors import BackendError, JamdError, PortError, UsageError
+from jamd.improviser import Improviser
+from jamd.live import Nowhere
+from jamd.machine import Machine, peak_megabytes
+from jamd.models.bundle import Bundle
+from jamd.models.mind import open_mind
+from jamd.models.sampling import Knobs
+from jamd.output import Port
+from jamd.priority import as_ordinary_user, model_cores
+from jamd.rehearsal import Piece, Rehearsed, rehearse
+from jamd.transport import Metre
+
+METRE = Metre(2, 4)
+"""Of calls and answers of a bar each: a turn takes a second at 240 BPM."""
+TURN_BEATS = 2 * METRE.beats
+ROUND_TURNS = 10
+"""Where several things are measured, they take turns: what the machine does beside meets all of them."""
+CPU_PIECE = Piece(2, 120, Metre(4, 4), dense=False)
+ROUND_TRIPS = 100
+SEED = 1
+LATE = lateness.LATE_SECONDS
+
+Improvisers = Callable[[], Improviser]
+Row = tuple[str, bool, Callable[[Piece], Rehearsed]]
+"""What is measured, whether in real time, and how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The names as the user gave them; None for ports of jamd's own. Raises UsageError for one alone."""
+
+    backend: str = "auto"
+    in_name: str | None = None
+    out_name: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.in_name is None) != (self.out_name is None):
+            raise UsageError("--in and --out go together: name both, or neither for jamd's own ports")
+
+    def options(self) -> list[str]:
+        """The same as options of `jamd listen`."""
+        names = {"--backend": self.backend, "--in": self.in_name, "--out": self.out_name}
+        return [word for option, name in names.items() if name is not None for word in (option, name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What to measure: so many turns at a tempo. `user`: without real-time priority. `compare`: other ways
+    beside it."""
+
+    turns: int = 50
+    tempo: float = 240.0
+    user: bool = False
+    compare: bool = False
+    quick: bool = False
+    """Only the notes and the answers."""
+
+
+def improvisers_of(bundle: Bundle, device: str) -> Improvisers:
+    """As `jamd listen` makes them, but that chance is fixed."""
+    mind = open_mind(bundle, device)
+    return lambda: Improviser(mind, Knobs(), SEED, learned=bundle.phrases)
+
+
+def measure(improvisers: Improvisers, ports: Ports, wishes: Wishes, machine: Machine) -> dict[str, Any]:
+    """The account that `--json` prints."""
+    piece = Piece(wishes.turns, wishes.tempo, METRE)
+    account: dict[str, Any] = {
+        "machine": asdict(machine),
+        "piece": {
+            "turns": wishes.turns,
+            "tempo": wishes.tempo,
+            "metre": str(METRE),
+            "seconds": round(wishes.turns * TURN_BEATS * 60 / wishes.tempo, 1),
+        },
+    }
+    with open_out(ports) as (port, way):
+        account["ports"] = way
+        account["affinity"] = bool(model_cores())
+        account["rows"] = in_turn(rows(improvisers, port, wishes, machine.real_time), piece)
+        if not wishes.quick:
+            played = rehearse(improvisers, CPU_PIECE, port)
+            share = round(played.cpu_seconds / played.wall_seconds, 4)
+            account["cpu"] = {
+                "tempo": CPU_PIECE.tempo,
+                "seconds": round(played.wall_seconds, 1),
+                "share": share,
+            }
+    account["memory"] = {"resident_mb": peak_megabytes(), "torch": "torch" in sys.modules}
+    if not wishes.quick:
+        opened = way["backend"] is not None
+        account["round_trip"] = round_trip(ports) if opened else None
+        account["start_up"] = start_up(ports) if opened else None
+    return account
+
+
+@contextmanager
+def open_out(ports: Ports) -> Iterator[tuple[Port, dict[str, str | None]]]:
+    """The output to play to: of this name; without, jamd's own; where there can be none, one that leads
+    nowhere, and why."""
+    with ExitStack() as stack:
+        out: Port
+        try:
+            midi = stack.enter_context(open_backend(ports.backend))
+            out = opened = midi.open_output(ports.out_name)
+            way = {"backend": midi.name, "out": opened.name, "why_not": None}
+        except (BackendError, PortError) as error:
+            if ports.out_name is not None or ports.backend != "auto":
+                raise
+            out, way = Nowhere(), {"backend": None, "out": None, "why_not": str(error)}
+        yield out, way
+
+
+def rows(improvisers: Improvisers, port: Port, wishes: Wishes, real_time: bool) -> list[Row]:
+    """What is to be measured; the first is jamd as it plays here."""
+
+    def live(piece: Piece) -> Rehearsed:
+        return rehearse(improvisers, piece, port)
+
+    def ordinary(piece: Piece) -> Rehearsed:
+        with as_ordinary_user():
+            return live(piece)
+
+    def plain(wait: plainwait.Wait) -> Callable[[Piece], Rehearsed]:
+        def play(piece: Piece) -> Rehearsed:
+            with as_ordinary_user():
+                return Rehearsed(tuple(plainwait.play(improvisers, piece, port, wait)))
+
+        return play
+
+    first_real_time = real_time and not wishes.user
+
+    def bare(piece: Piece) -> Rehearsed:
+        return Rehearsed(tuple(plainwait.alone(piece, port, first_real_time)))
+
+    as_user: Row = ("jamd, ordinary user", False, ordinary)
+    wanted: list[Row] = []
+    if first_real_time:
+        wanted.append(("jamd, real-time priority", True, live))
+    if wishes.compare or not wanted:
+        wanted.append(as_user)
+    if wishes.compare:
+        wanted.append(("a wait on a condition", False, plain(plainwait.wait_for)))
+        wanted.append(("a poll every 5 ms", False, plain(plainwait.poll_for)))
+        wanted.append(("a bare thread, no model", first_real_time, bare))
+    return wanted
+
+
+def in_turn(wanted: Sequence[Row], piece: Piece) -> list[dict[str, Any]]:
+    """Measure each of them over the whole piece, if there are several in turn, part by part."""
+    parts = [piece.turns]
+    if len(wanted) > 1:
+        parts = [ROUND_TURNS] * (piece.turns // ROUND_TURNS)
+        parts += [rest] if (rest := piece.turns % ROUND_TURNS) else []
+    sums = [Rehearsed() for _ in wanted]
+    for turns in parts:
+        for number, (_, _, play) in enumerate(wanted):
+            sums[number] += play(Piece(turns, piece.tempo, piece.metre, piece.dense))
+    return [
+        account_of(name, real_time, found) for (name, real_time, _), found in zip(wanted, sums, strict=True)
+    ]
+
+
+def account_of(name: str, real_time: bool, found: Rehearsed) -> dict[str, Any]:
+    """A row's figures."""
+    late = [each.late_seconds for each in found.sent]
+    too_late = sum(each.is_on and each.late_seconds > LATE for each in found.sent)
+    return {
+        "name": name,
+        "real_time": real_time,
+        **lateness.figures(late),
+        "drift_ms": lateness.drift_ms(late),
+        "answers": lateness.figures(found.answer_seconds),
+        "turns": found.turns,
+        "late_notes": too_late + found.dropped,
+        "late_frames": found.late_frames,
+        "faults": found.faults,
+    }
+
+
+def round_trip(ports: Ports) -> dict[str, Any]:
+    """How long a message takes out and back in; where nothing comes back, `why_not`."""
+    try:
+        with loopback.open_loop(ports.backend, ports.in_name, ports.out_name) as loop:
+            return loop.measure(ROUND_TRIPS).summary()
+    except JamdError as error:
+        return {"why_not": str(error)}
+
+
+def start_up(ports: Ports) -> dict[str, Any]:
+    """How long `jamd listen` takes until it listens; where it does not, `why_not`."""
+    try:
+        return startup.measure(ports.options())
+    except JamdError as error:
+        return {"why_not": str(error)}

@@ -1,0 +1,162 @@
+"""Cables that are pulled out and put in again: ports that went are waited for, by name, and taken up again.
+
+It looks ten times a second, on a thread of its own, as no MIDI system but JACK tells of what comes and goes.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from jamd.backends import Backend
+from jamd.errors import JamdError, PortError
+from jamd.jackserver import JackServer, open_server
+from jamd.ports import Port, find
+from jamd.priority import keep_to
+
+LOOK_SECONDS = 0.1
+_NUMBERED = re.compile(r"\s+\d+(:\d+)?$")
+
+log = logging.getLogger(__name__)
+
+
+def again(port: Port, names: Sequence[str]) -> str | None:
+    """The name in the list that means this port, which may have come back with another number."""
+    if port.name in names:
+        return port.name
+    bare = _NUMBERED.sub("", port.name)
+    alike = [name for name in names if _NUMBERED.sub("", name) == bare]
+    if len(alike) == 1:
+        return alike[0]
+    try:
+        return find(port.wanted or port.name, names, port.kind)
+    except PortError:
+        return None
+
+
+class Hotplug:
+    """Watches the open ports of a backend, from `with` to its end."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        returned: Callable[[Port], object] = lambda port: None,
+        cores: frozenset[int] = frozenset(),
+        server: JackServer | None = None,
+    ) -> None:
+        """`returned` is told each port that is back; `cores` are those that the thread keeps to."""
+        self._backend, self._returned, self._cores = backend, returned, cores
+        self._wake = threading.Event()
+        self._stopping = False
+        self._server = server
+        self._missed: set[Port] = set()  # those that were said to be gone
+        self._left: set[str] = set()  # the names of those that went since the last look, be they back or not
+        self._down = False  # the server, which was said
+        self._thread = threading.Thread(target=self._run, name="jamd-hotplug", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self._stopping = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        keep_to(self._cores)
+        if self._server is None and self._backend.name == "jack":
+            self._server = open_server(self._wake.set, time.monotonic)
+        while not self._stopping:
+            try:
+                self.look()
+            except Exception as error:  # of a driver's: the next look may go well
+                log.debug("a look at the ports failed: %s", error, exc_info=True)
+            self._wake.wait(LOOK_SECONDS)
+            self._wake.clear()
+        if self._server is not None:
+            self._server.close()
+
+    def look(self) -> None:
+        """See what went and what is back."""
+        if self._server is not None:
+            if not self._serves(self._server):
+                return
+            self._left = self._server.left()
+        listed = {"input": self._backend.inputs(), "output": self._backend.outputs()}
+        for port in self._backend.ports:
+            self._look_at(port, listed[port.kind])
+
+    def _look_at(self, port: Port, names: Sequence[str]) -> None:
+        target = None if port.wanted is None else again(port, names)
+        listed = port.wanted is None or target is not None
+        if port.plugged and listed and port.name not in self._left:
+            return
+        if port not in self._missed:
+            port.unplug()
+            self._missed.add(port)
+            if not self._down:
+                log.warning("%s %s is gone; jamd goes on, and waits for it", port.kind, port.name)
+        if listed and self._plug_in(port, target):
+            self._missed.discard(port)
+            log.warning("%s %s is back", port.kind, port.name)
+            self._returned(port)
+
+    def _plug_in(self, port: Port, target: str | None) -> bool:
+        """Connect a port again, to that one; whether it is."""
+        try:
+            if self._server is None:
+                self._backend.renew(port, target)
+            elif target is not None:
+                # rtmidi would do it with Python's lock in hand, and nothing be played meanwhile
+                own = min(port.seen_as)
+                ends = (target, own) if port.kind == "input" else (own, target)
+                if not self._server.connect(*ends):
+                    return False
+                self._backend.settle()
+        except JamdError as error:
+            log.debug("%s %s is not back: %s", port.kind, port.name, error)
+            return False
+        port.name = target or port.name
+        port.plug_in()
+        return port.plugged
+
+    def _serves(self, server: JackServer) -> bool:
+        """Whether JACK is there; when it is back, all ports get clients of the new server."""
+        if not server.gone:
+            if server.stalled:
+                self._server_down("JACK stands still")
+                return False
+            self._down = False
+            return True
+        self._server_down("JACK is gone")
+        ports = self._backend.ports
+        for port in ports:
+            self._backend.abandon(port)  # all of them before the first new client: see Backend._listing
+        if not server.open():
+            return False
+        try:
+            for port in ports:
+                self._backend.renew(port, None)
+        except JamdError as error:
+            log.debug("JACK is not back: %s", error)
+            server.close()
+            return False
+        log.warning("JACK is back")
+        self._down = False
+        return True
+
+    def _server_down(self, what: str) -> None:
+        if not self._down:
+            self._down = True
+            log.warning("%s; jamd goes on, and waits for it", what)
+            for port in self._backend.ports:
+                port.unplug()
+                self._missed.add(port)

@@ -1,0 +1,105 @@
+"""What other programs do, to hold jamd's timing against: the same notes at the same instants beside the same
+work of the model, sent by a thread that waits for each instant on a condition, or that polls."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import mido
+
+from jamd.engine import LEAD_SECONDS
+from jamd.events import Event
+from jamd.improviser import Improviser
+from jamd.lateness import Sent
+from jamd.models.features import Place
+from jamd.note import REST, Frame, Onset
+from jamd.output import Port
+from jamd.priority import on_time
+from jamd.rehearsal import ANSWER_BARS, CALL_BARS, CALL_PITCHES, CHORD, QUIET, REST_STEPS, Piece, chord
+from jamd.worker import ThreadWorker
+
+POLL_SECONDS = 0.005
+SOON_SECONDS = 0.1
+
+Task = Callable[[], None]
+Wait = Callable[[float], None]
+
+
+def wait_for(deadline_seconds: float) -> None:
+    """Wait for an instant on a condition, as the best of them do."""
+    condition = threading.Condition()
+    with condition:
+        while (left := deadline_seconds - time.monotonic()) > 0:
+            condition.wait(left)
+
+
+def poll_for(deadline_seconds: float) -> None:
+    """Look every 5 ms whether the instant has come."""
+    while time.monotonic() < deadline_seconds:
+        time.sleep(POLL_SECONDS)
+
+
+def alone(piece: Piece, port: Port, real_time: bool) -> list[Sent]:
+    """Send so many notes at such instants with nothing else to do: what the machine gives."""
+    with on_time() if real_time else nullcontext():
+        begin = time.monotonic() + SOON_SECONDS
+        sent: list[Sent] = []
+        for turn in range(piece.turns):
+            answer = begin + (turn * (CALL_BARS + ANSWER_BARS) + CALL_BARS) * piece.bar_seconds
+            for step in range(piece.metre.steps_per_bar):
+                for pitch, offset in CHORD:
+                    wait_for(instant := answer + (step + offset) * piece.step_seconds)
+                    sent.append(Sent(instant, time.monotonic(), True))
+                    port.send(mido.Message("note_on", note=pitch, velocity=QUIET))
+                wait_for(instant := answer + (step + 1) * piece.step_seconds)
+                for pitch, _ in CHORD:
+                    sent.append(Sent(instant, time.monotonic(), False))
+                    port.send(mido.Message("note_off", note=pitch))
+    return sent
+
+
+def play(improvisers: Callable[[], Improviser], piece: Piece, port: Port, wait: Wait) -> list[Sent]:
+    """Send the notes of a rehearsal's answers. The model works on a thread on any core."""
+    worker = ThreadWorker(improvisers(), _ignore).start()
+    begin = time.monotonic() + SOON_SECONDS
+    sent: list[Sent] = []
+
+    def send(message: mido.Message, intended: float) -> None:
+        sent.append(Sent(intended, time.monotonic(), message.type == "note_on"))
+        port.send(message)
+
+    bar_steps = piece.metre.steps_per_bar
+    places = [Place(step, bar_steps) for step in range(bar_steps)]
+    try:
+        for turn in range(piece.turns):
+            call = begin + turn * (CALL_BARS + ANSWER_BARS) * piece.bar_seconds
+            answer = call + piece.bar_seconds
+            for step, place in enumerate(places):
+                wait(call + (step + 1) * piece.step_seconds - LEAD_SECONDS)
+                rests = step >= bar_steps - REST_STEPS
+                pitch = CALL_PITCHES[step % len(CALL_PITCHES)]
+                worker.hear(REST if rests else Frame((Onset(pitch, 64),)), REST, place)
+
+            def due(step: int, answer: float = answer) -> float:
+                return answer + step * piece.step_seconds - time.monotonic()
+
+            worker.answer(turn + 1, (2 * turn + 1) * bar_steps, places, due)
+            for step, place in enumerate(places):
+                at = answer + step * piece.step_seconds
+                for pitch, offset in CHORD:
+                    on = mido.Message("note_on", note=pitch + step, velocity=QUIET)
+                    wait(instant := at + offset * piece.step_seconds)
+                    send(on, instant)
+                wait(instant := at + piece.step_seconds)
+                for pitch, _ in CHORD:
+                    send(mido.Message("note_off", note=pitch + step), instant)
+                worker.hear(REST, chord(step), place)
+    finally:
+        worker.close()
+    return sent
+
+
+def _ignore(event: Event) -> None: ...

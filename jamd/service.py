@@ -1,0 +1,221 @@
+"""jamd in the background, from login on: what is run, and who sees to it that it runs.
+
+On Linux that is the user's systemd (`jamd.systemd`), on macOS the user's launchd (`jamd.launchd`). Neither
+needs root. Both are asked through a `Run`, which is handed in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from jamd.errors import JamdError, UsageError
+from jamd.files import write_whole
+from jamd.private import FILE_MODE, FOLDER_MODE, make_folder
+
+NAME = "jamd"
+WRITTEN = "Written by `jamd service install`"
+TAKEN_ALONG = re.compile(r"JAMD_LISTEN_\w+|XDG_(CONFIG|DATA|CACHE|STATE)_HOME|JACK_DEFAULT_SERVER")
+"""What of the environment decides where jamd looks and what it does. A service would not have it."""
+PATIENCE_SECONDS = 60.0
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a program ended, and what it printed."""
+
+    status: int
+    out: str = ""
+    err: str = ""
+
+    @property
+    def said(self) -> str:
+        """One line of what it said, about a fault at best."""
+        lines = [line.strip() for line in (self.err or self.out).splitlines() if line.strip()]
+        return lines[0] if lines else f"it ended with status {self.status}"
+
+
+Run = Callable[[Sequence[str]], Ran]
+"""Runs a program. Raises JamdError when it is not there or does not end."""
+
+
+def run_program(arguments: Sequence[str]) -> Ran:
+    """The real one."""
+    try:
+        ended = subprocess.run(
+            arguments, capture_output=True, text=True, errors="replace", timeout=PATIENCE_SECONDS
+        )
+    except FileNotFoundError as error:
+        raise JamdError(f"{arguments[0]} is not on this machine") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise JamdError(f"{arguments[0]} does not answer: {error}") from error
+    return Ran(ended.returncode, ended.stdout, ended.stderr)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a service runs. `options` are listen's; `network` is whether they ask for it."""
+
+    name: str
+    options: tuple[str, ...]
+    log: Path
+    network: bool = False
+    folder: Path = field(default_factory=Path.cwd)
+    """Where relative paths in the options begin."""
+    python: str = sys.executable
+    environment: Mapping[str, str] = field(default_factory=lambda: taken_along(os.environ))
+
+    @property
+    def listen(self) -> list[str]:
+        """The command: what the service plays."""
+        return [*self._jamd, "listen", *self._always, *self.options]
+
+    @property
+    def silence(self) -> list[str]:
+        """The command that stops what a listen that was killed left sounding."""
+        return [*self._jamd, "service", "silence", "--", *self.options]
+
+    @property
+    def run(self) -> list[str]:
+        """The same as `listen`, for a system that would start it again after any mistake."""
+        return [*self._jamd, "service", "run", "--", *self._always, *self.options]
+
+    @property
+    def _always(self) -> list[str]:
+        return ["--quiet", "--wait", "--silence-first", "--log", str(self.log)]
+
+    @property
+    def _jamd(self) -> list[str]:
+        return [self.python, "-m", "jamd"]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a service is doing: `words` for people; `process` is None when it does not run."""
+
+    running: bool
+    words: str
+    process: int | None = None
+
+
+class Manager(Protocol):
+    """Who runs services for a user."""
+
+    def path(self, name: str) -> Path:
+        """The file that describes the service."""
+
+    def text(self, job: Job) -> str:
+        """What is in that file."""
+
+    def load(self, name: str) -> None:
+        """Take up what is in the file: now, and from the next login on."""
+
+    def unload(self, name: str) -> None:
+        """End the service, and do not begin it at a login."""
+
+    def start(self, name: str) -> None: ...
+
+    def stop(self, name: str) -> None: ...
+
+    def restart(self, name: str) -> None: ...
+
+    def state(self, name: str) -> State: ...
+
+    def journal(self, name: str, lines: int) -> str:
+        """The last lines that the service printed; "" where nobody keeps them."""
+
+
+def manager_of(platform: str, run: Run) -> Manager:
+    """Who runs services on this system (as in `sys.platform`). Raises UsageError where nobody does."""
+    if platform == "darwin":
+        from jamd.launchd import Launchd
+
+        return Launchd(run)
+    if platform.startswith("linux"):
+        from jamd.systemd import Systemd
+
+        return Systemd(run)
+    raise UsageError(
+        "jamd service is for Linux (systemd) and macOS (launchd); elsewhere let the system's scheduler run "
+        "`jamd listen --quiet --wait` at your login, on Windows: "
+        'schtasks /Create /TN jamd /SC ONLOGON /TR "jamd listen --quiet --wait --in NAME --out NAME"'
+    )
+
+
+def checked_name(name: str) -> str:
+    """A service's name. Raises UsageError for what not every system takes."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name for a service; give at most 40 of a-z, A-Z, 0-9, - and _, no - or _ first"
+        )
+    return name
+
+
+def known_as(name: str) -> str:
+    """What the system calls the service: jamd, or jamd-NAME."""
+    return NAME if checked_name(name) == NAME else f"{NAME}-{name}"
+
+
+def log_path(name: str) -> Path:
+    """The log of a service."""
+    import platformdirs
+
+    return platformdirs.user_log_path("jamd", appauthor=False) / f"{known_as(name)}.log"
+
+
+def taken_along(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of the environment a service is to have."""
+    return {name: environment[name] for name in sorted(environment) if TAKEN_ALONG.fullmatch(name)}
+
+
+def write(manager: Manager, job: Job) -> Path:
+    """Write the file of a service. Raises UsageError rather than replace one that is not jamd's."""
+    path = manager.path(job.name)
+    for text in (*job.listen, *job.environment.values(), str(job.folder)):
+        if not text.isprintable():
+            raise UsageError(f"{text!r} cannot be told to a service: there is more in it than plain text")
+    if path.exists() and not is_ours(path):
+        raise UsageError(f"{path} is not jamd's own; choose another --name, or move it away")
+    try:
+        make_folder(path.parent, FOLDER_MODE)
+    except OSError as error:
+        raise JamdError(f"cannot write {path}: {error.strerror}") from error
+    write_whole(path, manager.text(job).encode(), FILE_MODE)
+    return path
+
+
+def is_ours(path: Path) -> bool:
+    """Whether `write` wrote this file."""
+    try:
+        return WRITTEN in path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def there(manager: Manager, name: str) -> Path:
+    """The file of a service. Raises UsageError when there is none."""
+    path = manager.path(checked_name(name))
+    if not path.exists():
+        raise UsageError(f"there is no service {name!r}; `jamd service install` makes one")
+    return path
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The last lines of a log and of what was put aside of it, none where there is no log yet."""
+    lines: list[str] = []
+    for each in (path.with_name(f"{path.name}.1"), path):
+        try:
+            lines += each.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise JamdError(f"cannot read {each}: {error.strerror}") from error
+    return lines[-count:]

@@ -1,0 +1,181 @@
+"""A part of a night in real time: JACK, FluidSynth, `jamd listen` and the player, each its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import takewhile
+from pathlib import Path
+from statistics import median
+
+import jack
+import numpy as np
+from bench_duet import cpu_seconds
+from night_player import NightPlayer
+from night_verdicts import GROWTH, Verdicts, file_verdicts, resident_mib, told
+from realparts import (
+    KEYS,
+    SAMPLES_PER_SECOND,
+    SYNTH,
+    Jamd,
+    Player,
+    Synth,
+    default_server,
+    one_at_a_time,
+    serving,
+    sounding,
+)
+
+from jamd.events import Received
+from jamd.note import STEPS_PER_BEAT
+
+AHEAD_SECONDS = 20.0
+"""The player's process is told so far ahead what to play."""
+REST_SECONDS = 15.0
+OFF_GRID_SECONDS = 1e-6
+DRIFT_MS = 10.0
+"""Between the first tenth and the last, of how late the median note-on leaves and is heard: six millionths of
+half an hour."""
+FEW = 50
+"""Note-ons from which on a tenth has a median to speak of."""
+WARM_MINUTES = 2
+RELEASE_SECONDS = 6.0
+SILENCE = 1.0
+"""The loudness, in 16-bit sample values, that is none."""
+
+
+def play(minutes: float, tempo: float, seed: int) -> Verdicts:
+    """Play it, tell of each minute (of a short one, each tenth), and judge it."""
+    player_of_chance = NightPlayer(seed, tempo, knobs=False, rest_seconds=REST_SECONDS, first_seconds=0.0)
+    ways = ("--tempo", f"{tempo:g}", "--bars", "2", "--answer-bars", "2", "--feel", "0", "--seed", str(seed))
+    ports = ("--backend", "jack", "--in", KEYS, "--out", SYNTH, "--quiet")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = f"jamd-night-{os.getpid()}"
+        with one_at_a_time():  # while all is opened, and no longer: nobody shall wait for half an hour
+            stack.enter_context(default_server(server))
+            stack.enter_context(serving(server))
+            synth, player = stack.enter_context(Synth(folder)), stack.enter_context(Player())
+            jamd = stack.enter_context(Jamd(folder, *ports, *ways))
+            jamd.wait_until_listening()
+            _also_to(synth.port)
+        resident = _perform(player_of_chance, 60 * minutes, player, jamd)
+        jamd.signal(signal.SIGTERM)
+        summary = jamd.wait(30).stdout
+        player.listen_until(player.now() + 0.5)
+        synth.wait_for_seconds(synth.seconds + RELEASE_SECONDS)
+        loudness = _last_loudness(synth.audio)
+        counts = re.search(r"(\d+) notes heard, (\d+) played; (\d+) dropped, (\d+) late.*", summary)
+        assert counts, summary
+        heard, played, dropped, _ = map(int, counts.groups())
+        struck = sum(message.strikes for message in player.heard)
+        sent = sum(message.strikes for message in player.sent)
+        ended = sum(message.releases for message in player.heard)
+        left = sounding(player.heard)
+        warm = resident[min(WARM_MINUTES, len(resident) - 1) :]
+        lines = [json.loads(line) for line in jamd.trace_file.read_text().splitlines()]
+        return [
+            (
+                "every note-on has its note-off",
+                struck == played == ended and not left,
+                f"{struck} heard on, {ended} off, {played} sent",
+            ),
+            (
+                "after stop nothing sounds",
+                loudness < SILENCE,
+                f"loudness {loudness:.2f} {RELEASE_SECONDS:g} s after it",
+            ),
+            (
+                f"the memory is flat within 5 % from minute {WARM_MINUTES} on",
+                max(warm) <= GROWTH * warm[0],
+                f"{warm[0]:.1f} MiB, {max(warm):.1f} at most: {max(warm) / warm[0] - 1:+.1%}",
+            ),
+            (
+                "all that was played was heard, none of jamd's left out",
+                heard == sent and not dropped,
+                f"{sent} played, {counts[0]}",
+            ),
+            *_drift([line for line in lines if line["bytes"][0] & 0xF0 == 0x90], player, tempo),
+            *file_verdicts(jamd.record, heard, played),
+        ]
+
+
+def _perform(night: NightPlayer, seconds: float, player: Player, jamd: Jamd) -> list[float]:
+    """Have it played for so long; the resident memory minute by minute."""
+    events = takewhile(lambda event: event.seconds < seconds, night)
+    line_seconds = min(60.0, seconds / 10)
+    start, resident = player.now() + 0.5, list[float]()
+    pid, fed = jamd.popen.pid, 0.0
+    print("   hours  turns   heard  played  MiB     CPU, of a core")
+    while len(resident) * line_seconds < seconds:
+        until = (len(resident) + 1) * line_seconds
+        cpu, began = cpu_seconds(pid), time.monotonic()
+        while player.now() < start + until:
+            if fed < player.now() - start + AHEAD_SECONDS / 2:
+                fed += AHEAD_SECONDS
+                player.play(_score(events, fed), start)
+            player.listen_until(min(start + until, player.now() + AHEAD_SECONDS / 4))
+        resident.append(resident_mib(pid))
+        share = (cpu_seconds(pid) - cpu) / (time.monotonic() - began)
+        sent, heard = (sum(message.strikes for message in ms) for ms in (player.sent, list(player.heard)))
+        print(f"{told(until, 0, sent, heard, resident[-1])} {share:7.1%}", flush=True)
+    return resident
+
+
+def _score(events: Iterator[Received], until_seconds: float) -> list[tuple[float, Sequence[int]]]:
+    """What is played up to an instant, and the first note after it."""
+    score = []
+    for event in events:
+        score.append((event.seconds, event.message.bytes()))
+        if event.seconds >= until_seconds:
+            break
+    return score
+
+
+def _also_to(synth: str) -> None:
+    """Let the synthesizer hear what the listener hears."""
+    client = jack.Client("jamd-night", no_start_server=True)
+    try:
+        (listener,) = client.get_ports(SYNTH, is_midi=True, is_input=True)
+        (fluid,) = client.get_ports(synth, is_midi=True, is_input=True)
+        for source in client.get_all_connections(listener):
+            client.connect(source, fluid)
+    finally:
+        client.close()
+
+
+def _last_loudness(audio: Path) -> float:
+    """Root mean square of the last second, in 16-bit sample values."""
+    samples = np.fromfile(audio, "<i2", offset=max(0, audio.stat().st_size // 4 - SAMPLES_PER_SECOND) * 4)
+    return float(np.sqrt(np.mean(samples.astype(np.float64) ** 2)))
+
+
+def _drift(strikes: list[dict[str, object]], player: Player, tempo: float) -> Verdicts:
+    """Whether note-ons lie on the grid of the first, and leave and are heard as late as ever."""
+    step_seconds = 60 / tempo / STEPS_PER_BEAT
+    intended = np.array([line["intended"] for line in strikes], float)
+    late_ms = 1000 * (np.array([line["actual"] for line in strikes], float) - intended)
+    steps = (intended - intended[0]) / step_seconds
+    off_grid = float(np.abs(steps - np.round(steps)).max()) * step_seconds
+    heard = np.array([message.seconds for message in player.heard if message.strikes])
+    heard_ms = 1000 * (heard - intended) if len(heard) == len(intended) else np.array([np.inf])
+    verdicts = [
+        (
+            "no drift: what is meant for a step is on it",
+            off_grid < OFF_GRID_SECONDS,
+            f"{len(steps)} note-ons, {1e6 * off_grid:.3f} us off at most",
+        )
+    ]
+    for how, ms in (("leaves", late_ms), ("is heard", heard_ms)):
+        tenth = max(len(ms) // 10, min(FEW, len(ms) // 2), 1)
+        drift = median(ms[-tenth:]) - median(ms[:tenth])
+        p50, p99 = np.percentile(ms, [50, 99])
+        figures = f"{drift:+.3f} ms; median {p50:.2f}, p99 {p99:.2f}, max {ms.max():.2f} ms late"
+        verdicts.append((f"a note {how} at the end as it did at first", abs(drift) < DRIFT_MS, figures))
+    return verdicts

@@ -1,0 +1,438 @@
+"""Cables pulled out and put in again, on a MIDI system made of Python objects and on JACK."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import mido
+import pytest
+from processes import Process
+from realparts import Jamd, Player, default_server, serving, sounding
+from test_live import BAR, ONE_BAR, PORTS, phrase
+from test_ports import FakeMidi, backend
+
+from jamd.backends import Backend
+from jamd.held import Held
+from jamd.hotplug import Hotplug, again
+from jamd.jackserver import STALLED_SECONDS, JackServer
+from jamd.ports import Port
+
+KEYBOARD, FLUID = "Keyboard 20:0", "Synth 128:0"
+
+
+def on(pitch: int, channel: int = 0) -> mido.Message:
+    return mido.Message("note_on", channel=channel, note=pitch, velocity=90)
+
+
+def off(pitch: int, channel: int = 0) -> mido.Message:
+    return mido.Message("note_off", channel=channel, note=pitch)
+
+
+class Stage:
+    """A keyboard and a synth, jamd's ports to them, and whoever watches the cables."""
+
+    def __init__(self, name: str = "alsa", server: JackServer | None = None) -> None:
+        self.midi = FakeMidi()
+        self.heard: list[mido.Message] = []
+        self.backend: Backend = backend(self.midi, name)
+        self.keys = self.backend.open_input("key", self.heard.append)
+        self.synth = self.backend.open_output("synth")
+        self.back: list[Port] = []
+        self.hotplug = Hotplug(self.backend, self.back.append, server=server)
+
+    def pull(self, side: str, name: str) -> None:
+        self.midi.ports[side].remove(name)
+        self.hotplug.look()
+
+    def put(self, side: str, name: str) -> None:
+        self.midi.ports[side].append(name)
+        self.hotplug.look()
+
+    def play(self, *data: int) -> None:
+        self.keys.client.callback((data, 0.0), None)
+
+
+def test_a_keyboard_that_is_pulled_lets_go_of_keys_pedal_and_wheel() -> None:
+    stage = Stage()
+    for data in ((0x90, 60, 80), (0x91, 64, 80), (0x80, 60, 0), (0xB0, 64, 127), (0xE0, 0, 96)):
+        stage.play(*data)
+    del stage.heard[:]
+    stage.pull("in", KEYBOARD)
+    assert stage.heard == [
+        off(64, 1),
+        mido.Message("control_change", control=64, value=0),
+        mido.Message("pitchwheel", pitch=0),
+    ]
+
+
+def test_a_keyboard_that_is_back_is_heard_again() -> None:
+    stage = Stage()
+    stage.pull("in", KEYBOARD)
+    stage.put("in", KEYBOARD)
+    stage.play(0x90, 62, 70)
+    assert [message.note for message in stage.heard] == [62]
+    assert stage.back == [stage.keys]
+
+
+def test_a_device_may_come_back_under_another_number() -> None:
+    stage = Stage()
+    stage.pull("in", KEYBOARD)
+    stage.put("in", "Keyboard 24:0")
+    assert stage.keys.name == "Keyboard 24:0"
+    assert stage.keys.client.connected == "Keyboard 24:0"
+
+
+def test_a_synth_that_is_back_first_hears_the_end_of_all_that_it_was_ever_told() -> None:
+    """The note-off of 60 left while the cable was out, and that of 62 just before, perhaps into nothing."""
+    stage = Stage()
+    for message in (on(60), on(62), off(62)):
+        stage.synth.send(message)
+    stage.pull("out", FLUID)
+    for message in (off(60), on(67)):
+        stage.synth.send(message)
+    del stage.midi.sent[:]
+    stage.put("out", FLUID)
+    assert stage.midi.sent == [[0x80, 60, 64], [0x80, 62, 64], [0xB0, 64, 0], [0xB0, 123, 0]]
+    stage.synth.send(on(65))
+    assert stage.midi.sent[-1] == [0x90, 65, 90]
+    assert stage.synth.unheard == 1
+
+
+def test_each_loss_and_each_return_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    stage.pull("out", FLUID)
+    for _ in range(5):
+        stage.hotplug.look()
+    stage.put("out", FLUID)
+    stage.hotplug.look()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"output {FLUID} is gone; jamd goes on, and waits for it",
+        f"output {FLUID} is back",
+    ]
+
+
+def test_an_output_that_refuses_a_message_is_out_and_the_music_goes_on() -> None:
+    """So it is on Windows, where a device that was pulled out may still be listed."""
+    stage = Stage()
+
+    def refuse(data: list[int]) -> None:
+        raise stage.midi.RtMidiError("error sending MIDI message")
+
+    stage.synth.client.send_message = refuse
+    stage.synth.send(on(60))
+    stage.synth.send(off(60))
+    assert not stage.synth.plugged
+    stage.hotplug.look()
+    stage.synth.send(on(62))
+    assert stage.midi.sent[-1] == [0x90, 62, 90]
+
+
+def test_a_device_that_is_listed_and_does_not_open_is_tried_again() -> None:
+    stage = Stage()
+    stage.pull("in", KEYBOARD)
+    stage.midi.refuses = True
+    stage.put("in", KEYBOARD)
+    assert not stage.keys.plugged
+    stage.midi.refuses = False
+    stage.hotplug.look()
+    assert stage.keys.plugged
+
+
+def test_what_is_listed_beside_it_is_not_taken_for_the_device() -> None:
+    stage = Stage()
+    stage.pull("out", FLUID)
+    stage.put("out", "Piano 30:0")
+    assert not stage.synth.plugged
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["Synth 128:0", "Synth 129:0"], "Synth 128:0"),
+        (["Synth 129:0"], "Synth 129:0"),
+        (["Synth 129:0", "Synth 130:0"], None),
+        (["FluidSynth-01:midi"], "FluidSynth-01:midi"),
+        ([], None),
+    ],
+)
+def test_a_port_is_known_again_by_its_name(names: list[str], found: str | None) -> None:
+    assert again(Stage().synth, names) == found
+
+
+def test_virtual_ports_have_no_cable() -> None:
+    midi = FakeMidi()
+    jamd = backend(midi)
+    port = jamd.open_output(None)
+    Hotplug(jamd).look()
+    assert port.plugged
+
+
+def test_only_what_is_down_is_let_go() -> None:
+    held = Held()
+    for message in (on(60), on(60), on(61), off(61), mido.Message("control_change", control=64, value=63)):
+        held.take(message)
+    held.take(mido.Message("note_on", note=60, velocity=0))
+    held.take(on(72, 15))
+    assert held.let_go() == [off(72, 15)]
+    assert held.let_go() == []
+
+
+# JACK, whose server may go as well
+
+
+class FakeJack:
+    """The module JACK-Client, and the server: `up`, and its time."""
+
+    class JackError(Exception):
+        pass
+
+    class JackErrorCode(JackError):
+        pass
+
+    def __init__(self) -> None:
+        self.up, self.frames = True, 0
+        self.clients: list[FakeJackClient] = []
+        self.connections: list[tuple[str, str]] = []
+
+    def Client(self, name: str, no_start_server: bool) -> FakeJackClient:
+        assert no_start_server
+        if not self.up:
+            raise self.JackError("no server")
+        self.clients.append(FakeJackClient(self))
+        return self.clients[-1]
+
+    def die(self) -> None:
+        self.up = False
+        for client in self.clients:
+            client.shut_down(None, "JACK server has been closed")
+
+
+class FakeJackClient:
+    def __init__(self, jack: FakeJack) -> None:
+        self.jack = jack
+
+    def set_shutdown_callback(self, callback: Callable[[object, str], None]) -> None:
+        self.shut_down = callback
+
+    def set_port_registration_callback(self, callback: Callable[[Port, bool], None]) -> None:
+        self.registered = callback
+
+    def activate(self) -> None: ...
+
+    def get_ports(self) -> None: ...
+
+    def close(self) -> None:
+        self.jack.clients.remove(self)
+
+    def connect(self, source: str, target: str) -> None:
+        self.jack.connections.append((source, target))
+
+    @property
+    def last_frame_time(self) -> int:
+        return self.jack.frames
+
+
+class Now:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def fake_jack() -> FakeJack:
+    return FakeJack()
+
+
+@pytest.fixture
+def now() -> Now:
+    return Now()
+
+
+@pytest.fixture
+def stage(fake_jack: FakeJack, now: Now) -> Stage:
+    server = JackServer(lambda: None, now, fake_jack)
+    assert server.open()
+    return Stage("jack", server)
+
+
+def test_on_jack_a_port_that_went_is_led_to_again_and_keeps_its_client(
+    stage: Stage, fake_jack: FakeJack
+) -> None:
+    client = stage.synth.client
+    stage.pull("out", FLUID)
+    stage.put("out", FLUID)
+    assert fake_jack.connections == [("jamd-01:jamd out", FLUID)]
+    assert stage.synth.client is client
+    stage.pull("in", KEYBOARD)
+    stage.put("in", KEYBOARD)
+    assert fake_jack.connections[1:] == [(KEYBOARD, "jamd:jamd in")]
+
+
+def test_on_jack_a_port_that_went_and_came_between_two_looks_is_missed_too(
+    stage: Stage, fake_jack: FakeJack
+) -> None:
+    fake_jack.clients[0].registered(type("FakePort", (), {"name": FLUID})(), False)
+    stage.hotplug.look()
+    assert fake_jack.connections == [("jamd-01:jamd out", FLUID)]
+    assert stage.back == [stage.synth]
+
+
+def test_when_the_server_is_gone_nothing_is_sent_and_when_it_is_back_all_ports_are_new(
+    stage: Stage, fake_jack: FakeJack, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.synth.send(on(60))
+    stage.play(0x90, 40, 80)
+    del stage.midi.sent[:], stage.heard[:]
+    fake_jack.die()
+    stage.hotplug.look()
+    assert stage.heard == [off(40)]
+    assert stage.keys.client is None
+    assert stage.synth.client is None
+    stage.synth.send(on(62))
+    assert stage.midi.sent == []
+    stage.midi.ports = {"in": [], "out": []}
+    fake_jack.up = True
+    stage.hotplug.look()
+    assert not stage.synth.plugged
+    stage.put("out", FLUID)
+    stage.put("in", KEYBOARD)
+    assert stage.midi.sent == [[0x80, 60, 64], [0xB0, 64, 0], [0xB0, 123, 0]]
+    stage.play(0x90, 41, 80)
+    assert stage.heard[1:] == [mido.Message("note_on", note=41, velocity=80)]
+    assert [record.getMessage() for record in caplog.records] == [
+        "JACK is gone; jamd goes on, and waits for it",
+        "JACK is back",
+        f"output {FLUID} is back",
+        f"input {KEYBOARD} is back",
+    ]
+
+
+def test_a_server_that_stands_still_gets_nothing_until_it_goes_on(
+    stage: Stage, fake_jack: FakeJack, now: Now
+) -> None:
+    stage.hotplug.look()
+    now.seconds = STALLED_SECONDS + 0.1
+    stage.hotplug.look()
+    stage.synth.send(on(60))
+    assert stage.midi.sent == []
+    fake_jack.frames = 64
+    stage.hotplug.look()
+    stage.synth.send(on(61))
+    assert stage.midi.sent == [[0x90, 61, 90]]
+
+
+# Real ports, real processes
+
+
+def hangs(player: Player) -> set[int]:
+    """What was struck and not let go. The end of what was struck before the cable went counts for nothing."""
+    return {pitch for pitch, count in sounding(player.heard).items() if count > 0}
+
+
+def unended(path: Path) -> set[tuple[int, int]]:
+    """The notes in a session's file that do not end: part, pitch."""
+    notes: set[tuple[int, int]] = set()
+    for part, track in enumerate(mido.MidiFile(path).tracks):
+        for message in track:
+            if message.type == "note_on" and message.velocity > 0:
+                notes.add((part, message.note))
+            elif message.type in ("note_on", "note_off"):
+                notes.discard((part, message.note))
+    return notes
+
+
+def pull(player: Player) -> None:
+    """Take keyboard and synth away at once, without a word."""
+    player.signal(signal.SIGKILL)
+    player.wait()
+
+
+def plays_on(jamd: Jamd, player: Player) -> None:
+    """The player, who has come back, calls and is answered; at the end nothing sounds."""
+    start = player.play(phrase(), player.now() + 1.0)
+    player.wait_for_strike(after_seconds=start)
+    jamd.signal(signal.SIGTERM)
+    ended = jamd.wait()
+    assert ended.status == 0, ended.stderr
+    player.listen_until(player.now() + 0.2)
+    assert hangs(player) == set()
+    assert unended(jamd.record) == set()
+
+
+@pytest.mark.jack
+def test_keyboard_and_synth_are_pulled_amid_an_answer_and_come_back(jack: str, tmp_path: Path) -> None:
+    """A key is down as they go, and jamd plays; when they are back they first hear the end of that."""
+    with Player() as player, Jamd(tmp_path, "--backend", "jack", *PORTS, *ONE_BAR, "--no-interrupt") as jamd:
+        jamd.wait_until_listening()
+        start = player.play([*phrase(), (1.3 * BAR, (0x90, 40, 90))])
+        struck = player.wait_for_strike(after_seconds=start)
+        player.listen_until(start + 1.4 * BAR)
+        pull(player)
+        jamd.wait_for_line("jamd: input", 5)
+        jamd.wait_for_line("jamd: output", 5)
+        with Player() as again:
+            jamd.wait_for(lambda: [line for line in jamd.stderr if "is back" in line][1:], 5, "both ports")
+            again.wait_for(
+                lambda: [m for m in again.heard if m.releases and m.pitch == struck.pitch], 5, "end"
+            )
+            plays_on(jamd, again)
+        said = [line.removeprefix("jamd: ").split(" ")[0] for line in jamd.stderr]
+        assert sorted(said) == ["input", "input", "output", "output"]
+
+
+@pytest.mark.jack
+def test_the_jack_server_is_killed_and_started_again(jack: str, tmp_path: Path) -> None:
+    name = f"{jack}-hotplug"
+    with default_server(name), ExitStack() as first, ExitStack() as second:
+        server = first.enter_context(serving(name))
+        player = first.enter_context(Player())
+        jamd = second.enter_context(Jamd(tmp_path, "--backend", "jack", *PORTS, *ONE_BAR))
+        jamd.wait_until_listening()
+        start = player.play(phrase())
+        player.wait_for_strike(after_seconds=start)
+        server.signal(signal.SIGKILL)
+        server.wait()
+        jamd.wait_for_line("jamd: JACK is gone", 5)
+        first.close()
+        second.enter_context(serving(name))
+        jamd.wait_for_line("jamd: JACK is back", 5)
+        again = second.enter_context(Player())
+        jamd.wait_for(lambda: [line for line in jamd.stderr if "put" in line][1:], 5, "both ports")
+        plays_on(jamd, again)
+
+
+@pytest.mark.jack
+def test_listing_ports_all_night_leaks_nothing(jack: str) -> None:
+    """Two thousand looks with open ports, and fifty that begin and end a client of their own."""
+    with Process([sys.executable, "-c", LIST_PORTS]) as listing:
+        ended = listing.wait(60)
+    assert ended.status == 0, ended.stderr
+    early, late = (json.loads(line) for line in ended.stdout.splitlines())
+    assert (late["files"], late["threads"]) == (early["files"], early["threads"])
+    assert late["kilobytes"] <= early["kilobytes"] + 500
+
+
+LIST_PORTS = """
+import json, os, resource, threading
+from jamd.backends import open_backend
+def look(times, alone):
+    for _ in range(alone):
+        with open_backend("jack") as midi:
+            midi.inputs(), midi.outputs()
+    with open_backend("jack") as midi:
+        midi.open_output(None), midi.open_input(None, print)
+        for _ in range(times):
+            midi.inputs(), midi.outputs()
+        print(json.dumps({
+            "files": len(os.listdir("/proc/self/fd")), "threads": threading.active_count(),
+            "kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        }))
+look(100, 5)
+look(2000, 50)
+"""
