@@ -38,6 +38,7 @@ def main() -> int:
     real.add_argument("--minutes", default=30.0, type=float)
     real.add_argument("--tempo", default=120.0, type=float)
     real.add_argument("--seed", default=1, type=int)
+    real.add_argument("--server", help="a JACK server that runs; else one of its own")
     chosen = vars(parser.parse_args())
     if chosen.pop("kind") == "virtual":
         from night_virtual import Night, in_a_home

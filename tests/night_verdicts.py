@@ -18,10 +18,15 @@ Verdicts = list[Verdict]
 
 
 def resident_mib(pid: int | str = "self") -> float:
-    """What a process has of the memory, but for what it shares with a JACK server."""
+    """What a process has of the memory."""
+    return sum(memory_mib(pid))
+
+
+def memory_mib(pid: int | str) -> tuple[float, float]:
+    """What a process has of the memory for itself, and what it shares, with a JACK server for one."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    kib = {line.partition(":")[0]: line.split()[1] for line in lines if "kB" in line}
-    return (int(kib["VmRSS"]) - int(kib["RssShmem"])) / 1024
+    kib = {line.partition(":")[0]: int(line.split()[1]) for line in lines if line.endswith("kB")}
+    return (kib["VmRSS"] - kib["RssShmem"]) / 1024, kib["RssShmem"] / 1024
 
 
 def told(seconds: float, turns: int, heard: int, played: int, resident: float) -> str:

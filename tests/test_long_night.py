@@ -48,8 +48,8 @@ def test_ten_minutes_of_a_night_on_the_virtual_clock() -> None:
 
 
 @pytest.mark.jack
-def test_half_a_minute_of_a_night_on_real_ports() -> None:
-    said = night("real", "--minutes", "0.4", "--tempo", "180")
+def test_half_a_minute_of_a_night_on_real_ports(jack: str) -> None:
+    said = night("real", "--minutes", "0.4", "--tempo", "180", "--server", jack)
     assert "after stop nothing sounds" in said
 
 
