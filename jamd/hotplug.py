@@ -20,6 +20,8 @@ from jamd.ports import Port, find
 from jamd.priority import keep_to
 
 LOOK_SECONDS = 0.1
+CLOSE_SECONDS = 2.0
+"""A JACK server that stands still must not keep the program from ending."""
 _NUMBERED = re.compile(r"\s+\d+(:\d+)?$")
 
 log = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ class Hotplug:
     ) -> None:
         self._stopping = True
         self._wake.set()
-        self._thread.join()
+        self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
         keep_to(self._cores)
