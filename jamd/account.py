@@ -28,8 +28,6 @@ class Account:
     turns: int = 0
     notes_heard: int = 0
     late_frames: int = 0
-    overrun: int = 0
-    """Messages that were left out, as too many were waiting."""
     faults: int = 0
     last_fault: str = ""
     spans: deque[Span] = field(default_factory=lambda: deque(maxlen=REMEMBERED_TURNS))

@@ -13,10 +13,10 @@ from contextlib import ExitStack
 import mido
 
 from jamd.account import Account, Recorder
-from jamd.clock import Clock, Inbox
-from jamd.clockin import MESSAGES as CLOCK_MESSAGES
+from jamd.clock import Clock
 from jamd.echo import Returns
 from jamd.events import Clocked, Event, Failed, Loaded, Panic, Predicted, Received, Replugged, Stop, Unheeded
+from jamd.intake import Intake
 from jamd.knobs import Turned
 from jamd.metronome import Metronome
 from jamd.minds import MakeWorker, Minds
@@ -38,9 +38,6 @@ more than half a step: until then a note still belongs to the step that is being
 SHOWN_STEPS = 128
 WAITING = 1024
 """Messages kept until the grid begins."""
-MOST_WAITING, MOST_ENDS_WAITING = 10_000, 50_000
-"""Messages that may wait for the engine, however long it is held up: so many until a note-on is left out, and
-more until anything is, lest a key that was let go be held for ever."""
 TOLD_TEMPO = 0.002
 """A change of tempo by a smaller share is not worth a line in the session's file."""
 
@@ -61,7 +58,8 @@ class Engine:
         make_worker: MakeWorker,
         rig: Rig | None = None,
     ) -> None:
-        self.inbox = Inbox()
+        self.intake = Intake(clock)
+        self.inbox = self.intake.inbox
         self._clock, self._sync, self._output, self._recorder = clock, sync, output, recorder
         self._rig = rig = rig or Rig()
         self._transport, self._running = sync.transport, False
@@ -69,7 +67,6 @@ class Engine:
         part = Part(clock, voice, output, recorder, self._returns.own, rig.ahead, rig.early_seconds)
         minds = Minds(make_worker, self.inbox.put, rig.keep, rig.desk.stand_in)
         self._partner = Partner(clock, self._transport, form, part, minds)
-        self._unheeded = False  # a clock was said to be
         self._metronome: Metronome | None = None
         if rig.click is not None:
             self._metronome = Metronome(rig.click, self._pass_on, rig.early_seconds, rig.click_until_step)
@@ -83,30 +80,6 @@ class Engine:
     def account(self) -> Account:
         """What happened so far."""
         return self._partner.account
-
-    def receive(self, message: mido.Message) -> None:
-        """The MIDI input's callback, on its thread: stamp and pass on, nothing else."""
-        if message.type not in CLOCK_MESSAGES:
-            most = MOST_WAITING if message.type == "note_on" else MOST_ENDS_WAITING
-            self._put(Received(self._clock.now(), message), most)
-        elif not self._unheeded:
-            self._unheeded = True
-            self.inbox.put(Unheeded())
-
-    def receive_clock(self, message: mido.Message) -> None:
-        """The same of an input with a master's clock, of which all else is passed over."""
-        if message.type in CLOCK_MESSAGES:
-            self._put(Clocked(self._clock.now(), message), MOST_ENDS_WAITING)
-
-    def receive_both(self, message: mido.Message) -> None:
-        """The same of an input that both come in by."""
-        (self.receive_clock if message.type in CLOCK_MESSAGES else self.receive)(message)
-
-    def _put(self, event: Event, most: int) -> None:
-        if self.inbox.qsize() < most:
-            self.inbox.put(event)
-        else:
-            self.account.overrun += 1
 
     def stop(self) -> None:
         """End the session; from any thread or a signal handler."""

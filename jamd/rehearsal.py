@@ -134,7 +134,7 @@ def rehearse(improvisers: Callable[[], Improviser], piece: Piece, port: Port) ->
     session = Session(sync, Form(CALL_BARS, ANSWER_BARS), Voice(0, FEEL), improviser, trace=trace)
     with live_engine(session, port) as (engine, output):
         rest_seconds = (ANSWER_BARS + 0.5) * piece.bar_seconds
-        player = Player(piece.calls(), engine.receive, rest_seconds, engine.stop)
+        player = Player(piece.calls(), engine.intake.receive, rest_seconds, engine.stop)
         player.start()
         cpu, wall = time.process_time(), time.perf_counter()
         try:

@@ -96,7 +96,7 @@ def main() -> None:
             for seconds, message in script:
                 while (left := start + seconds - time.monotonic()) > 0:
                     time.sleep(left)
-                engine.receive(message)
+                engine.intake.receive(message)
                 sizes.append((seconds, engine.inbox.qsize(), resident_megabytes()))
             time.sleep(max(0.0, start + end - time.monotonic()))
             engine.stop()
@@ -120,7 +120,7 @@ def main() -> None:
         print(row + f"{max(q for _, q, _ in there):8}{max(m for _, _, m in there):8.1f}")
     account = engine.account
     print(
-        f"{account.notes_heard} notes heard, {account.overrun} left out; {account.turns} turns,"
+        f"{account.notes_heard} notes heard, {engine.intake.overrun} left out; {account.turns} turns,"
         f" {account.faults} given up"
     )
     print(f"{output.dropped} dropped; {cpu / end:.0%} of a core; sounding at the end: {len(output.sounding)}")

@@ -209,7 +209,7 @@ def test_a_clock_that_is_not_followed_is_said_once(caplog: pytest.LogCaptureFixt
         def wait(self, inbox: Inbox, until_seconds: float | None) -> Event | None:
             event = super().wait(inbox, until_seconds)
             if isinstance(event, Received) and event.message.type == "clock":
-                played.engine.receive(event.message)
+                played.engine.intake.receive(event.message)
                 return None
             return event
 

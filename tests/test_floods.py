@@ -11,8 +11,9 @@ from realparts import Jamd, Player, sounding
 from test_clockin import steady, ticks
 from test_live import BAR, ONE_BAR, PORTS, phrase
 
-from jamd.engine import MOST_ENDS_WAITING, MOST_WAITING, Engine
+from jamd.engine import Engine
 from jamd.events import Clocked, Received
+from jamd.intake import MOST_ENDS_WAITING, MOST_WAITING
 from jamd.rig import Rig
 from jamd.zones import Thru, Zones
 
@@ -103,13 +104,13 @@ def test_what_waits_for_an_engine_that_is_held_up_is_bounded_and_keys_can_still_
     engine: Engine = play([], 1.0).engine
     held_up = engine.inbox
     for _ in range(MOST_WAITING + 100):
-        engine.receive(mido.Message("note_on", note=60, velocity=80))
+        engine.intake.receive(mido.Message("note_on", note=60, velocity=80))
     assert held_up.qsize() == MOST_WAITING
     for _ in range(MOST_ENDS_WAITING):
-        engine.receive(mido.Message("note_off", note=60))
-        engine.receive_clock(mido.Message("clock"))
+        engine.intake.receive(mido.Message("note_off", note=60))
+        engine.intake.receive_clock(mido.Message("clock"))
     assert held_up.qsize() == MOST_ENDS_WAITING
-    assert engine.account.overrun == 100 + MOST_ENDS_WAITING * 2 - (MOST_ENDS_WAITING - MOST_WAITING)
+    assert engine.intake.overrun == 100 + MOST_ENDS_WAITING * 2 - (MOST_ENDS_WAITING - MOST_WAITING)
 
 
 @pytest.mark.jack

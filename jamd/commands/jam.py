@@ -87,7 +87,7 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
         rest_seconds = Transport(tempo, metre).seconds_at((2 * CALL_BARS + 1) * metre.steps_per_bar)
 
         def play(message: mido.Message) -> None:
-            engine.receive(message)
+            engine.intake.receive(message)
             if out_name is not None:
                 port.send(message)
 

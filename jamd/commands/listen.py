@@ -191,9 +191,9 @@ def command(
         stack.enter_context(stopped_by_signals(engine))
         stack.enter_context(reloader.serving(engine.inbox.put))
         both = timing.sync == "midi" and timing.clock_in is None
-        in_port = midi.open_input(in_name, engine.receive_both if both else engine.receive)
+        in_port = midi.open_input(in_name, engine.intake.receive_both if both else engine.intake.receive)
         if timing.clock_in is not None:
-            midi.open_input(timing.clock_in, engine.receive_clock)
+            midi.open_input(timing.clock_in, engine.intake.receive_clock)
 
         def returned(port: Port) -> None:
             if port is out_port:
