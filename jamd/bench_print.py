@@ -23,6 +23,8 @@ def print_timing(account: dict[str, Any], figures: Sequence[Figure], machine: Ma
     click.echo(_of_ports(account["ports"]))
     click.echo(f"{piece['turns']} turns of {piece['metre']} in sixteenths at {piece['tempo']:g} BPM")
     console.print(_rows(account))
+    if stolen := account["stolen_share"]:
+        click.echo(f"meanwhile this machine's host gave {100 * stolen:.2g} % of the cores' time to others")
     table = Table("here", "figure", "promised at most", "a stage bears")
     for figure in figures:
         limits = ("" if limit is None else f"{limit:g}" for limit in (figure.promised, figure.bearable))

@@ -13,7 +13,7 @@ from jamd.backends import open_backend
 from jamd.errors import BackendError, JamdError, PortError, UsageError
 from jamd.improviser import Improviser
 from jamd.live import Nowhere
-from jamd.machine import Machine, peak_megabytes
+from jamd.machine import Machine, core_ticks, peak_megabytes
 from jamd.models.bundle import Bundle
 from jamd.models.mind import open_mind
 from jamd.models.sampling import Knobs
@@ -89,7 +89,10 @@ def measure(improvisers: Improvisers, ports: Ports, wishes: Wishes, machine: Mac
     with open_out(ports) as (port, way):
         account["ports"] = way
         account["affinity"] = bool(model_cores())
+        before = core_ticks()
         account["rows"] = in_turn(rows(improvisers, port, wishes, machine.real_time), piece)
+        after = core_ticks()
+        account["stolen_share"] = before and after and round(after.stolen_since(before), 5)
         if not wishes.quick:
             played = rehearse(improvisers, CPU_PIECE, port)
             share = round(played.cpu_seconds / played.wall_seconds, 4)

@@ -33,6 +33,7 @@ GROWTH = 0.7
 CALL_STEPS = 256
 """The most that is looked back at for what the call was like."""
 
+WARM_UP_PLACES = tuple(Place(step, 16) for step in range(4))
 LATELY_STEPS = 64
 """The same where both play at once and no call ends."""
 
@@ -70,6 +71,15 @@ class Improviser:
         self._lately: deque[Frame] = deque(maxlen=LATELY_STEPS)  # the player's frames, whatever jamd did
         self._own = REST  # what jamd played last
         self._answered = False
+
+    def warm_up(self) -> None:
+        """Answer nothing, and forget it: a program's first answer begins four times as late as those after
+        it, and takes the memory that all of them need."""
+        other = Improviser(self.mind, self.knobs, 0, self.wishes, self.learned)
+        for place in WARM_UP_PLACES:
+            other.hear(REST, REST, place)
+        for _ in other.answer(WARM_UP_PLACES):
+            pass
 
     def turn(self, settings: Settings) -> None:
         """Play like this from now on."""

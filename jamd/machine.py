@@ -11,6 +11,8 @@ from pathlib import Path
 from jamd.clock import seconds_now
 from jamd.priority import cores, real_time_is_had
 
+STEAL = 7
+"""Its place among the times of /proc/stat; those after it are counted in others already."""
 GOVERNORS = "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor"
 
 
@@ -67,6 +69,25 @@ def peak_megabytes(root: Path = Path("/")) -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak * (1 if platform.system() == "Darwin" else 1024) / 1e6, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CoreTicks:
+    """The time of all cores since the system's start, in its own ticks (proc(5), /proc/stat)."""
+
+    all: int
+    stolen: int
+    """In which this machine had work to do and its host ran something else."""
+
+    def stolen_since(self, before: CoreTicks) -> float:
+        """The host's share of the time since then, 0 to 1."""
+        return (self.stolen - before.stolen) / max(1, self.all - before.all)
+
+
+def core_ticks(root: Path = Path("/")) -> CoreTicks | None:
+    """As of now; None where the system does not tell."""
+    fields = [int(field) for field in _read(root / "proc/stat").partition("\n")[0].split()[1:]]
+    return CoreTicks(sum(fields[: STEAL + 1]), fields[STEAL]) if len(fields) > STEAL else None
 
 
 def processor_name(root: Path = Path("/")) -> str:

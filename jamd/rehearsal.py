@@ -104,6 +104,9 @@ class Dense:
 
     inner: Improviser
 
+    def warm_up(self) -> None:
+        self.inner.warm_up()
+
     def hear(self, player: Frame, own: Frame, place: Place) -> None:
         self.inner.hear(player, own, place)
 

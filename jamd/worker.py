@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -136,6 +137,7 @@ class ThreadWorker(InlineWorker):
 
     def start(self) -> ThreadWorker:
         self._thread.start()
+        self._jobs.put(self._warm_up)
         return self
 
     def _do(self, job: Job) -> None:
@@ -151,6 +153,10 @@ class ThreadWorker(InlineWorker):
     def close(self) -> None:
         super().close()
         self._jobs.put(None)
+
+    def _warm_up(self) -> None:
+        with suppress(Exception):  # a model that cannot says so when it is asked for an answer
+            self._improviser.warm_up()
 
     def _work(self) -> None:
         at_work(self._cores)

@@ -361,12 +361,14 @@ def test_alone_it_measures_timing_and_model_and_ends_with_the_verdict(
     measured["rows"][0]["answers"] |= {"median_ms": 0.1, "p99_ms": 0.5, "p999_ms": 0.8}
     measured["piece"] |= {"turns": 50, "tempo": 240.0, "metre": "2/4"}
     measured["ports"] = {"backend": "jack", "out": "jamd out", "why_not": None}
+    measured["stolen_share"] = 0.0152
     monkeypatch.setattr(bench_timing, "measure", lambda *_: measured)
     monkeypatch.setattr(model_times, "measure", lambda *_: {"steps": {"16": {"step": times}}})
     monkeypatch.setattr(machine, "look", lambda: MACHINE)
     result = CliRunner().invoke(main, ["bench"])
     assert result.exit_code == 0, result.stderr
     assert "50 turns of 2/4 in sixteenths at 240 BPM" in result.stdout
+    assert "this machine's host gave 1.5 % of the cores' time to others" in result.stdout
     assert "the model: 7.5 ms a step of 16 candidates" in result.stdout
     assert "12 %" in result.stdout  # of 62.5 ms
     assert result.stdout.splitlines()[-1] == "fit for the stage: all is as promised"
@@ -395,6 +397,23 @@ def test_the_machine_is_read_from_the_systems_own_files(tmp_path: Path) -> None:
     assert found.cores >= 1
     assert found.grain_seconds < 0.001
     assert machine.peak_megabytes(tmp_path) == 2.0
+
+
+def test_what_the_host_took_away_is_told_from_the_ticks_of_the_cores(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+
+    def ticks(line: str) -> machine.CoreTicks:
+        (tmp_path / "proc/stat").write_text(f"{line}\ncpu0 1 1 1 1 1 1 1 1 0 0\n")
+        found = machine.core_ticks(tmp_path)
+        assert found is not None
+        return found
+
+    before = ticks("cpu  100 0 50 800 10 0 0 40 30 0")
+    after = ticks("cpu  110 0 55 978 10 0 0 47 35 0")  # what runs as a guest (35) is in the first (110)
+    assert after == machine.CoreTicks(1200, 47)
+    assert after.stolen_since(before) == pytest.approx(7 / 200)
+    assert after.stolen_since(after) == 0
+    assert machine.core_ticks(tmp_path / "elsewhere") is None
 
 
 def test_a_system_without_such_files_tells_what_it_can(

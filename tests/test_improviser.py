@@ -330,6 +330,34 @@ def test_the_system_clock_waits_for_an_event_or_an_instant() -> None:
     assert clock.wait(inbox, clock.now() - 1) is None
 
 
+def test_what_comes_while_the_engine_is_awake_before_an_instant_is_not_kept_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The instant is at 5.0 s; at 4.9993 s somebody plays."""
+    inbox, seconds = Inbox(), iter([4.9991, 4.9992, 4.9993])
+
+    def seconds_now() -> float:
+        if (now := next(seconds)) == 4.9993:
+            inbox.put(Stop())
+        return now
+
+    monkeypatch.setattr("jamd.clock.seconds_now", seconds_now)
+    assert SystemClock().wait(inbox, 5.0) == Stop()
+    assert next(seconds, None) is None
+
+
+def test_what_an_improviser_writes_to_warm_up_is_forgotten() -> None:
+    mind = open_mind(bundle.read(bundle.bundled()[0]))
+    answers = []
+    for warm in (False, True):
+        improviser = Improviser(mind, Knobs(), seed=1)
+        if warm:
+            improviser.warm_up()
+        improviser.hear(Frame((Onset(60, 90),)), REST, BAR[0])
+        answers.append(list(improviser.answer(BAR)))
+    assert answers[0] == answers[1]
+
+
 def test_a_solo_comes_in_on_its_first_step_and_is_planned_on_from_what_is_fixed() -> None:
     improviser = Improviser(open_mind(bundle.read(bundle.bundled()[0])), Knobs(), seed=1)
     struck = Frame((Onset(60, 90),))
