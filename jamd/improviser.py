@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -30,8 +31,10 @@ FORGETTING = 0.9
 """Each step, of how long a step took at worst: what was slow once may be fast again."""
 GROWTH = 0.7
 """A step of n candidates takes about n to this power times as long as one of a single one."""
-CALL_STEPS = 256
-"""The most that is looked back at for what the call was like."""
+CALL_STEPS, CALL_ONSETS = 128, 512
+"""The most that is looked back at for what the call was like, whichever is less: to hold sixteen answers
+against it takes 8 ms. Against 256 steps of 80 keys each, which a child's arm or a fault may strike, it took
+79 ms, and the answer's first note was late."""
 
 WARM_UP_PLACES = tuple(Place(step, 16) for step in range(4))
 LATELY_STEPS = 64
@@ -130,7 +133,7 @@ class Improviser:
         time: when the next frame is due, the one that is best so far is played up to here, and others are
         imagined from there on. Where even one more step of all would come too late, they are fewer.
         """
-        call = trimmed(self._heard if about is None else about)
+        call = end_of(trimmed(self._heard if about is None else about), CALL_ONSETS)
         knobs = self._knobs(call)
         count = self._in_time(due(0))
         thought = self._thought.fork([0] * count)
@@ -198,3 +201,11 @@ def trimmed(frames: Iterable[Frame]) -> list[Frame]:
     frames = list(frames)
     sounding = [step for step, frame in enumerate(frames) if frame.sounding]
     return frames[sounding[0] : sounding[-1] + 1] if sounding else []
+
+
+def end_of(frames: Sequence[Frame], onsets: int) -> Sequence[Frame]:
+    """The last frames, as many as have no more than so many onsets together, or the very last."""
+    for back, sum_of_onsets in enumerate(accumulate(len(frame.onsets) for frame in reversed(frames))):
+        if sum_of_onsets > onsets:
+            return frames[-max(1, back) :]
+    return frames

@@ -94,7 +94,7 @@ class Job:
 
     @property
     def _jamd(self) -> list[str]:
-        return [self.python, "-m", "jamd"]
+        return [self.python, "-P", "-m", "jamd"]  # -P: what lies in the folder is not jamd
 
 
 @dataclass(frozen=True, slots=True)

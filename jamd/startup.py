@@ -30,7 +30,8 @@ def seconds_until_listening(options: Sequence[str]) -> float:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JAMD_LISTEN")}
     with tempfile.TemporaryDirectory() as folder:
         (config := Path(folder, "empty.toml")).touch()
-        command = [sys.executable, "-m", "jamd", "listen", "--config", str(config), "--no-record", "--quiet"]
+        jamd = [sys.executable, "-P", "-m", "jamd"]  # -P: in the sources' folder, jamd/ is not all of it
+        command = [*jamd, "listen", "--config", str(config), "--no-record", "--quiet"]
         began = time.perf_counter()
         with subprocess.Popen(
             [*command, *options],

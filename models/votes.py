@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jamd.models.book import WORD
 from jamd.models.mind import Spelling
 from jamd.models.pointers import KINDS, Pointer, strength
 from jamd.models.tokens import END, KEYS, TOKENS, key_of
@@ -159,7 +160,8 @@ class RememberingSpelling:
     def _look(self) -> None:
         """What each pointer votes for next, and with what weight but for the mind's own chance."""
         self.standing = standing = min(self.spelt, 1)
-        self.next = token = self.words[:, self.spelt]
+        # of a word that is longer than those that are kept, no pointer knows the rest, and none is left here
+        self.next = token = self.words[:, min(self.spelt, WORD - 1)]
         self.cells = self.course * TOKENS + token
         self.best = np.ones(len(token), np.int64)
         self.best[1:] = self.course[1:] != self.course[:-1]

@@ -244,7 +244,12 @@ def test_on_jack_ports_start_and_memory_are_measured_too(jack: str, model: Path)
     assert 10 < account["memory"]["resident_mb"] < 1000
 
 
-def test_a_listen_that_does_not_start_says_why() -> None:
+def test_a_listen_that_does_not_start_says_why_wherever_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "jamd").mkdir()
+    (tmp_path / "jamd/__init__.py").write_text("raise SystemExit('not the jamd that is installed')")
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(JamdError, match="there is no model 'nobody'"):
         startup.seconds_until_listening(["--model", "nobody"])
 

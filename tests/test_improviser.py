@@ -13,7 +13,7 @@ import pytest
 
 from jamd.clock import Inbox, SystemClock
 from jamd.events import Failed, Predicted, Stop
-from jamd.improviser import Improviser
+from jamd.improviser import Improviser, end_of
 from jamd.models import bundle
 from jamd.models.features import Place
 from jamd.models.mind import open_mind
@@ -344,6 +344,16 @@ def test_what_comes_while_the_engine_is_awake_before_an_instant_is_not_kept_wait
     monkeypatch.setattr("jamd.clock.seconds_now", seconds_now)
     assert SystemClock().wait(inbox, 5.0) == Stop()
     assert next(seconds, None) is None
+
+
+def test_of_a_call_with_more_notes_than_can_be_looked_at_the_end_is_looked_at() -> None:
+    struck = [Frame(tuple(Onset(pitch, 64) for pitch in range(40, 40 + count))) for count in (50, 3, 0, 2, 1)]
+    assert end_of(struck, 6) == struck[1:]
+    assert end_of(struck, 5) == struck[2:]
+    assert end_of(struck, 3) == struck[2:]
+    assert end_of(struck, 56) == struck
+    assert end_of(struck[:1], 6) == struck[:1]
+    assert end_of([], 6) == []
 
 
 def test_what_an_improviser_writes_to_warm_up_is_forgotten() -> None:

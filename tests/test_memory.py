@@ -303,6 +303,18 @@ def test_long_chords_and_the_ends_of_the_keyboard_do_no_harm() -> None:
         assert chances(remember(frames)).sum() == pytest.approx(1)
 
 
+def test_of_a_chord_longer_than_is_remembered_the_end_is_the_minds_own() -> None:
+    """Both hands and both arms: 50 keys, which come three times. The mind writes them all down."""
+    keys = range(90, 40, -1)
+    cluster = Frame(tuple(Onset(pitch, 64) for pitch in keys))
+    spelling = remember([cluster, *A, cluster, *A, cluster, *A]).spell([REST], [Cue(Place(5, 16))])
+    for number, pitch in enumerate(keys):
+        preferred = spelling.logits()[0].argmax()
+        assert preferred == attack(pitch) or number >= book.WORD - 1
+        spelling.add(np.array([attack(pitch)]), np.array([8]), np.array([4]))
+    assert len(spelling.voters) == 0
+
+
 def songs(seeds: range) -> list:
     from test_markov import conversation
 

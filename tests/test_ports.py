@@ -15,10 +15,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd import backends, ports
+from jamd import backends, ports, silence
 from jamd.backends import Backend, open_backend, opening
 from jamd.cli import main
-from jamd.commands import panic
 from jamd.errors import BackendError, PortError
 from jamd.ports import BURST_MESSAGES, INPUT_SETTLE_SECONDS, find, messages_in
 
@@ -497,7 +496,7 @@ def test_panic_lifts_the_pedals_first_and_lets_go_of_every_note_of_every_channel
 def test_panic_keeps_to_what_a_midi_cable_carries(midi: FakeMidi, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[int] = []
     monkeypatch.setattr(ports, "SECONDS_PER_MESSAGE", 1)
-    monkeypatch.setattr(panic.time, "sleep", lambda seconds: waits.append(midi.log.count("send")))
+    monkeypatch.setattr(silence.time, "sleep", lambda seconds: waits.append(midi.log.count("send")))
     CliRunner().invoke(main, ["panic", "--out", "synth"])
     assert max(later - earlier for earlier, later in pairwise(waits)) == BURST_MESSAGES
     assert midi.log.count("send") == 16 * (128 + 6)

@@ -95,7 +95,7 @@ def test_what_is_installed_runs_listen_with_these_options_from_now_on(home: Path
     ]
     said = values(unit(home).read_text())
     log = home / "state" / "jamd" / "log" / "jamd.log"
-    python = [sys.executable, "-m", "jamd"]
+    python = [sys.executable, "-P", "-m", "jamd"]
     options = ["--in", "Keys", "--out", "Synth", "--tempo", "96"]
     always = ["--quiet", "--wait", "--silence-first", "--log", str(log)]
     assert arguments(said["ExecStart"]) == [*python, "listen", *always, *options]
@@ -287,7 +287,8 @@ def test_on_a_mac_an_agent_of_launchd_runs_it(home: Path) -> None:
     path = home / "Library" / "LaunchAgents" / "jamd-gig.plist"
     agent = plistlib.loads(path.read_bytes())
     assert agent["Label"] == "jamd-gig"
-    assert agent["ProgramArguments"][:6] == [sys.executable, "-m", "jamd", "service", "run", "--"]
+    assert agent["ProgramArguments"][:5] == [sys.executable, "-P", "-m", "jamd", "service"]
+    assert agent["ProgramArguments"][5:7] == ["run", "--"]
     assert agent["ProgramArguments"][-2:] == ["--in", 'Key "board" & <more>']
     assert agent["KeepAlive"] == {"SuccessfulExit": False}
     domain = f"gui/{os.getuid()}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from jamd.backends import BACKENDS
+from jamd.cables import Cabling, cabling_options
 from jamd.config import Config, config_option
 from jamd.errors import JamdError, UsageError
 from jamd.floor import Floor, floor_options
@@ -19,7 +18,7 @@ from jamd.keyboard import Keyboard, keyboard_options
 from jamd.logs import log_option, say
 from jamd.playing import Playing, playing_options
 from jamd.reload import Reloader, Remembering, asked_by_hangup
-from jamd.timing import OUTPUT, Timing, timing_options
+from jamd.timing import Timing, timing_options
 
 PROFILE = "me"
 
@@ -39,18 +38,13 @@ def check(context: click.Context) -> None:
 
 @click.command(cls=Remembering)
 @config_option
-@click.option("--in", "in_name", metavar="NAME", help="Part of the input's name; without it, a virtual port.")
-@click.option(
-    "--out", "out_name", metavar="NAME", help="Part of the output's name; without it, a virtual port."
-)
-@click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system.")
+@cabling_options
 @timing_options
 @floor_options
 @keyboard_options
 @playing_options
 @click.option("--program", type=click.IntRange(1, 128), help="The sound of the answers, by its number.")
 @click.option("--transpose", default=0, type=click.IntRange(-48, 48), help="Move the answers, in semitones.")
-@click.option("--lights", metavar="NAME", help="Part of the name of the output that shows how knobs stand.")
 @click.option("--record", type=click.Path(path_type=Path), help="Keep the session in this MIDI file.")
 @click.option("--no-record", is_flag=True, help="Keep no session.")
 @click.option(
@@ -61,31 +55,22 @@ def check(context: click.Context) -> None:
 @click.option("--profile", default=PROFILE, metavar="NAME", help="Whose evenings: a name of your choice.")
 @click.option("--trace", type=click.Path(path_type=Path), help="Write each sent event as a line of JSON.")
 @click.option("--quiet", is_flag=True, help="No view of the jam in the terminal.")
-@click.option("--wait", is_flag=True, help="Wait until there are the MIDI system and the ports.")
-@click.option(
-    "--silence-first", is_flag=True, help="Stop first what a session that was killed left sounding there."
-)
 @log_option
 def command(
     config: Config,
-    in_name: str | None,
-    out_name: str | None,
-    backend: str,
+    cabling: Cabling,
     timing: Timing,
     floor: Floor,
     keyboard: Keyboard,
     playing: Playing,
     program: int | None,
     transpose: int,
-    lights: str | None,
     record: Path | None,
     no_record: bool,
     learn: bool,
     profile: str,
     trace: Path | None,
     quiet: bool,
-    wait: bool,
-    silence_first: bool,
 ) -> None:
     """Play with you: hear one port, answer on another, in time.
 
@@ -100,15 +85,11 @@ def command(
     import mido
 
     from jamd import profiles, sessions
-    from jamd.arrival import arrived
-    from jamd.backends import open_backend
     from jamd.clockout import ClockOut
-    from jamd.commands import panic
     from jamd.desk import Desk
     from jamd.events import Replugged
     from jamd.files import check_writable
     from jamd.hotplug import Hotplug
-    from jamd.instance import only_one
     from jamd.live import Session, live_engine, run, say_summary, stopped_by_signals, watch
     from jamd.metronome import Click
     from jamd.ports import Port
@@ -133,23 +114,8 @@ def command(
         tracing = None
         if trace is not None:
             tracing = stack.enter_context(open(trace, "w", encoding="utf-8", opener=opener))
-        if wait:
-            clock_name = None if timing.send_clock == OUTPUT else timing.send_clock
-            names = [in_name, timing.clock_in], [out_name, lights, clock_name]
-            midi = arrived(lambda: open_backend(backend), *names, time.sleep)
-        else:
-            midi = open_backend(backend)
-        stack.enter_context(midi)
-        stack.enter_context(only_one(midi, in_name, out_name))
-        out_port = midi.open_output(out_name)
-        if silence_first and out_name is not None:  # to a port of its own nobody listens yet
-            panic.silence(out_port)
-        light_port = None if lights is None else midi.open_output(lights)
-        clock_port = clock_out = None
-        if timing.send_clock is not None:
-            on_output = timing.send_clock == OUTPUT
-            clock_port = out_port if on_output else midi.open_output(timing.send_clock)
-            clock_out = ClockOut(clock_port.send, timing.early_seconds)
+        cables = stack.enter_context(cabling.plugged(timing.clock_in, timing.send_clock))
+        midi, out_port = cables.midi, cables.out
         tonight = None
         if learn:
             tonight = stack.enter_context(Tonight(profile, datetime.now(), cores=model_cores()))
@@ -161,11 +127,13 @@ def command(
             ahead=floor.ahead(),
             early_seconds=timing.early_seconds,
             count_in_steps=timing.count_in_steps,
-            clock_out=clock_out,
+            clock_out=None if cables.clock is None else ClockOut(cables.clock.send, timing.early_seconds),
             click=timing.click or (Click() if timing.count_in else None),
             click_until_step=None if timing.click else timing.count_in_steps,
             keep=None if tonight is None else tonight.hear,
-            desk=Desk(playing.settings(), config.bindings(), None if light_port is None else light_port.send),
+            desk=Desk(
+                playing.settings(), config.bindings(), None if cables.lights is None else cables.lights.send
+            ),
         )
 
         def choose_sound() -> None:
@@ -191,14 +159,16 @@ def command(
         stack.enter_context(stopped_by_signals(engine))
         stack.enter_context(reloader.serving(engine.inbox.put))
         both = timing.sync == "midi" and timing.clock_in is None
-        in_port = midi.open_input(in_name, engine.intake.receive_both if both else engine.intake.receive)
+        in_port = midi.open_input(
+            cabling.in_name, engine.intake.receive_both if both else engine.intake.receive
+        )
         if timing.clock_in is not None:
             midi.open_input(timing.clock_in, engine.intake.receive_clock)
 
         def returned(port: Port) -> None:
             if port is out_port:
                 choose_sound()
-            engine.inbox.put(Replugged(port is clock_port, port is light_port))
+            engine.inbox.put(Replugged(port is cables.clock, port is cables.lights))
 
         stack.enter_context(Hotplug(midi, returned, model_cores()))
         title = f"{in_port.name} -> jamd -> {out_port.name} ({midi.name}, {playing.model})"

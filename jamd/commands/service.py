@@ -146,9 +146,9 @@ def logs(name: str, lines: int) -> None:
     click.echo("\n".join([f"{path}:", *found]) if found else f"{path}: nothing yet")
 
 
-@command.command(hidden=True)
+@command.command("silence", hidden=True)
 @options_argument
-def silence(options: tuple[str, ...]) -> None:
+def silence_output(options: tuple[str, ...]) -> None:
     """Silence the output that listen would have with these options, unless it ended in order."""
     if os.environ.get("SERVICE_RESULT") == "success":  # so systemd says after the end; listen saw to it
         return
@@ -156,10 +156,10 @@ def silence(options: tuple[str, ...]) -> None:
     if params["out_name"] is None:
         return  # the virtual port has gone, and with it all who were connected
     from jamd.backends import open_backend
-    from jamd.commands import panic
+    from jamd.silence import silence
 
     with open_backend(params["backend"]) as midi:
-        panic.silence(midi.open_output(params["out_name"]))
+        silence(midi.open_output(params["out_name"]))
 
 
 @command.command("run", hidden=True)
