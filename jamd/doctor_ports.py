@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from jamd import libjack
 from jamd.backends import (
     WITHOUT_VIRTUAL_PORTS,
     Backend,
@@ -122,14 +123,12 @@ def of_port(midi: Backend, kind: str, name: str, listed: Sequence[str]) -> Findi
 
 def jack_period() -> tuple[int, int] | None:
     """Frames a period and frames a second of the JACK server that runs."""
-    try:
-        import jack
-
-        client = jack.Client("jamd doctor", no_start_server=True)
-    except Exception:  # no module, no library, no server: each says so in its own way
+    library = libjack.load()
+    client = None if library is None else library.client("jamd doctor")
+    if client is None:
         return None
     try:
-        return int(client.blocksize), int(client.samplerate)
+        return client.period
     finally:
         client.close()
 

@@ -1,6 +1,7 @@
 """Cables that are pulled out and put in again: ports that went are waited for, by name, and taken up again.
 
-It looks ten times a second, on a thread of its own, as no MIDI system but JACK tells of what comes and goes.
+It looks ten times a second, on a thread of its own: no MIDI system but JACK tells of what comes and goes, and
+JACK only at a risk (see `libjack`).
 """
 
 from __future__ import annotations
@@ -53,11 +54,10 @@ class Hotplug:
     ) -> None:
         """`returned` is told each port that is back; `cores` are those that the thread keeps to."""
         self._backend, self._returned, self._cores = backend, returned, cores
-        self._wake = threading.Event()
-        self._stopping = False
+        self._stopped = threading.Event()
         self._server = server
         self._missed: set[Port] = set()  # those that were said to be gone
-        self._left: set[str] = set()  # the names of those that went since the last look, be they back or not
+        self._held_up: set[Port] = set()  # by a server that went or stood still
         self._down = False  # the server, which was said
         self._thread = threading.Thread(target=self._run, name="jamd-hotplug", daemon=True)
 
@@ -68,30 +68,26 @@ class Hotplug:
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
     ) -> None:
-        self._stopping = True
-        self._wake.set()
+        self._stopped.set()
         self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
         keep_to(self._cores)
         if self._server is None and self._backend.name == "jack":
-            self._server = open_server(self._wake.set, time.monotonic)
-        while not self._stopping:
+            self._server = open_server(time.monotonic)
+        while not self._stopped.is_set():
             try:
                 self.look()
             except Exception as error:  # of a driver's: the next look may go well
                 log.debug("a look at the ports failed: %s", error, exc_info=True)
-            self._wake.wait(LOOK_SECONDS)
-            self._wake.clear()
+            self._stopped.wait(LOOK_SECONDS)
         if self._server is not None:
             self._server.close()
 
     def look(self) -> None:
         """See what went and what is back."""
-        if self._server is not None:
-            if not self._serves(self._server):
-                return
-            self._left = self._server.left()
+        if self._server is not None and not self._serves(self._server):
+            return
         listed = {"input": self._backend.inputs(), "output": self._backend.outputs()}
         for port in self._backend.ports:
             self._look_at(port, listed[port.kind])
@@ -99,16 +95,18 @@ class Hotplug:
     def _look_at(self, port: Port, names: Sequence[str]) -> None:
         target = None if port.wanted is None else again(port, names)
         listed = port.wanted is None or target is not None
-        if port.plugged and listed and port.name not in self._left:
+        if port.plugged and listed:
             return
-        if port not in self._missed:
+        only_held_up = listed and port in self._held_up
+        self._held_up.discard(port)
+        if port not in self._missed and not only_held_up:
             port.unplug()
             self._missed.add(port)
-            if not self._down:
-                log.warning("%s %s is gone; jamd goes on, and waits for it", port.kind, port.name)
+            log.warning("%s %s is gone; jamd goes on, and waits for it", port.kind, port.name)
         if listed and self._plug_in(port, target):
-            self._missed.discard(port)
-            log.warning("%s %s is back", port.kind, port.name)
+            if port in self._missed:
+                self._missed.remove(port)
+                log.warning("%s %s is back", port.kind, port.name)
             self._returned(port)
 
     def _plug_in(self, port: Port, target: str | None) -> bool:
@@ -135,11 +133,13 @@ class Hotplug:
         if not server.gone:
             if server.stalled:
                 self._server_down("JACK stands still")
-                return False
-            self._down = False
-            return True
+            elif self._down:
+                self._down = False
+                log.warning("JACK goes on")
+            return not self._down
         self._server_down("JACK is gone")
         ports = self._backend.ports
+        self._missed.update(ports)
         for port in ports:
             self._backend.abandon(port)  # all of them before the first new client: see Backend._listing
         if not server.open():
@@ -161,4 +161,4 @@ class Hotplug:
             log.warning("%s; jamd goes on, and waits for it", what)
             for port in self._backend.ports:
                 port.unplug()
-                self._missed.add(port)
+                self._held_up.add(port)

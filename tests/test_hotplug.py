@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -186,55 +186,30 @@ def test_only_what_is_down_is_let_go() -> None:
 
 
 class FakeJack:
-    """The module JACK-Client, and the server: `up`, and its time."""
-
-    class JackError(Exception):
-        pass
-
-    class JackErrorCode(JackError):
-        pass
+    """The server, `up` or not, and its time; and its client, of which jamd has one at most."""
 
     def __init__(self) -> None:
-        self.up, self.frames = True, 0
-        self.clients: list[FakeJackClient] = []
+        self.up, self.last_frame = True, 0
+        self.gone = False
+        self.clients = 0
         self.connections: list[tuple[str, str]] = []
 
-    def Client(self, name: str, no_start_server: bool) -> FakeJackClient:
-        assert no_start_server
+    def client(self, name: str) -> FakeJack | None:
         if not self.up:
-            raise self.JackError("no server")
-        self.clients.append(FakeJackClient(self))
-        return self.clients[-1]
+            return None
+        self.clients += 1
+        self.gone = False
+        return self
 
     def die(self) -> None:
-        self.up = False
-        for client in self.clients:
-            client.shut_down(None, "JACK server has been closed")
+        self.up, self.gone = False, True
 
-
-class FakeJackClient:
-    def __init__(self, jack: FakeJack) -> None:
-        self.jack = jack
-
-    def set_shutdown_callback(self, callback: Callable[[object, str], None]) -> None:
-        self.shut_down = callback
-
-    def set_port_registration_callback(self, callback: Callable[[Port, bool], None]) -> None:
-        self.registered = callback
-
-    def activate(self) -> None: ...
-
-    def get_ports(self) -> None: ...
+    def connect(self, source: str, target: str) -> bool:
+        self.connections.append((source, target))
+        return True
 
     def close(self) -> None:
-        self.jack.clients.remove(self)
-
-    def connect(self, source: str, target: str) -> None:
-        self.jack.connections.append((source, target))
-
-    @property
-    def last_frame_time(self) -> int:
-        return self.jack.frames
+        self.clients -= 1
 
 
 class Now:
@@ -256,7 +231,7 @@ def now() -> Now:
 
 @pytest.fixture
 def stage(fake_jack: FakeJack, now: Now) -> Stage:
-    server = JackServer(lambda: None, now, fake_jack)
+    server = JackServer(fake_jack.client, now)
     assert server.open()
     return Stage("jack", server)
 
@@ -272,15 +247,6 @@ def test_on_jack_a_port_that_went_is_led_to_again_and_keeps_its_client(
     stage.pull("in", KEYBOARD)
     stage.put("in", KEYBOARD)
     assert fake_jack.connections[1:] == [(KEYBOARD, "jamd:jamd in")]
-
-
-def test_on_jack_a_port_that_went_and_came_between_two_looks_is_missed_too(
-    stage: Stage, fake_jack: FakeJack
-) -> None:
-    fake_jack.clients[0].registered(type("FakePort", (), {"name": FLUID})(), False)
-    stage.hotplug.look()
-    assert fake_jack.connections == [("jamd-01:jamd out", FLUID)]
-    assert stage.back == [stage.synth]
 
 
 def test_when_the_server_is_gone_nothing_is_sent_and_when_it_is_back_all_ports_are_new(
@@ -311,20 +277,29 @@ def test_when_the_server_is_gone_nothing_is_sent_and_when_it_is_back_all_ports_a
         f"output {FLUID} is back",
         f"input {KEYBOARD} is back",
     ]
+    assert fake_jack.clients == 1
 
 
 def test_a_server_that_stands_still_gets_nothing_until_it_goes_on(
-    stage: Stage, fake_jack: FakeJack, now: Now
+    stage: Stage, fake_jack: FakeJack, now: Now, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """And a keyboard that was pulled meanwhile is missed then."""
     stage.hotplug.look()
     now.seconds = STALLED_SECONDS + 0.1
     stage.hotplug.look()
     stage.synth.send(on(60))
     assert stage.midi.sent == []
-    fake_jack.frames = 64
-    stage.hotplug.look()
+    fake_jack.last_frame = 64
+    stage.pull("in", KEYBOARD)
     stage.synth.send(on(61))
     assert stage.midi.sent == [[0x90, 61, 90]]
+    stage.put("in", KEYBOARD)
+    assert [record.getMessage() for record in caplog.records] == [
+        "JACK stands still; jamd goes on, and waits for it",
+        "JACK goes on",
+        f"input {KEYBOARD} is gone; jamd goes on, and waits for it",
+        f"input {KEYBOARD} is back",
+    ]
 
 
 # Real ports, real processes
@@ -383,6 +358,7 @@ def test_keyboard_and_synth_are_pulled_amid_an_answer_and_come_back(jack: str, t
             )
             plays_on(jamd, again)
         said = [line.removeprefix("jamd: ").split(" ")[0] for line in jamd.stderr]
+        said = [what for what in said if what != "JACK"]  # which waits two seconds for who was killed
         assert sorted(said) == ["input", "input", "output", "output"]
 
 
@@ -405,6 +381,27 @@ def test_the_jack_server_is_killed_and_started_again(jack: str, tmp_path: Path) 
         again = second.enter_context(Player())
         jamd.wait_for(lambda: [line for line in jamd.stderr if "put" in line][1:], 5, "both ports")
         plays_on(jamd, again)
+
+
+@pytest.mark.jack
+@pytest.mark.parametrize("late_seconds", [0.0, 0.02, 0.2])
+def test_a_session_ends_in_order_as_the_jack_server_ends(
+    jack: str, tmp_path: Path, late_seconds: float
+) -> None:
+    """As at a logout: both are told to end, the session a little later."""
+    name = f"{jack}-logout"
+    with ExitStack() as stack:
+        stack.enter_context(default_server(name))
+        server, player = stack.enter_context(serving(name)), stack.enter_context(Player())
+        jamd = stack.enter_context(Jamd(tmp_path, "--backend", "jack", *PORTS, *ONE_BAR))
+        jamd.wait_until_listening()
+        start = player.play(phrase())
+        player.wait_for_strike(after_seconds=start)
+        server.signal(signal.SIGTERM)
+        time.sleep(late_seconds)
+        jamd.signal(signal.SIGTERM)
+        assert jamd.wait().status == 0
+        assert unended(jamd.record) == set()
 
 
 @pytest.mark.jack
@@ -435,4 +432,37 @@ def look(times, alone):
         }))
 look(100, 5)
 look(2000, 50)
+"""
+
+
+@pytest.mark.jack
+def test_what_comes_and_goes_on_jack_as_the_watch_ends_does_not_hold_the_end_up(jack: str) -> None:
+    """Eighty times, as another program opens and closes its port and Python is busy."""
+    with Process([sys.executable, "-c", COME_AND_GO]), Process([sys.executable, "-c", WATCH]) as watching:
+        ended = watching.wait(60)
+    assert ended.status == 0, ended.stderr
+
+
+COME_AND_GO = """
+from jamd.backends import open_backend
+while True:
+    with open_backend("jack") as midi:
+        midi.open_input(None, print)
+"""
+WATCH = """
+import threading, time
+from jamd.jackserver import open_server
+ended = threading.Event()
+def be_busy():
+    while not ended.is_set():
+        sum(range(20000))
+for _ in range(2):
+    threading.Thread(target=be_busy, daemon=True).start()
+server = open_server(time.monotonic)
+for _ in range(80):
+    time.sleep(0.002)
+    assert not server.gone
+    assert server.open()
+ended.set()
+server.close()
 """
