@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -339,3 +340,46 @@ def test_the_file_is_whole_after_a_kill_that_nothing_survives(tmp_path: Path) ->
     assert parts["jamd"] == [(72, 4.0, 6.0)]
     assert parts["player"][0] == (60, 0.0, 1.0)
     assert [path.name for path in tmp_path.iterdir()] == ["session.mid"]
+
+
+LONG = """
+import sys, time
+from itertools import count
+from pathlib import Path
+import mido
+from jamd.recorder import Recorder
+from jamd.transport import Metre
+
+kept = Recorder(Path(sys.argv[1]), 120.0, Metre(4, 4), period_seconds=0.005)
+kept.start()
+for number in count():
+    pitch = 36 + number % 48
+    kept.record("player", number / 4, mido.Message("note_on", note=pitch, velocity=64))
+    kept.record("player", number / 4 + 0.125, mido.Message("note_off", note=pitch))
+    if number >= 20_000:
+        time.sleep(0.002)
+        print(number, time.monotonic(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("kill_seconds", [0.7, 1.313, 2.021])
+def test_a_long_session_is_whole_after_a_kill_and_a_second_of_it_is_lost_at_most(
+    tmp_path: Path, kill_seconds: float
+) -> None:
+    """It is longer than 64 KiB, so that it is written in place, two hundred times a second."""
+    path = tmp_path / "session.mid"
+    with subprocess.Popen([sys.executable, "-c", LONG, path], stdout=subprocess.PIPE, text=True) as playing:
+        assert playing.stdout is not None
+        first = playing.stdout.readline()
+        time.sleep(kill_seconds)
+        killed = time.monotonic()
+        playing.kill()
+        told = [first, *playing.stdout.read().splitlines()]
+    recorded = [(int(number), float(seconds)) for number, seconds in map(str.split, told[:-1])]
+    safe = max((number for number, seconds in recorded if seconds < killed - 1.0), default=0)
+    assert path.stat().st_size > recorder.ROOM_FROM_BYTES
+    notes = parts_at(path)["player"]
+    assert [pitch for pitch, _, _ in notes] == [36 + number % 48 for number in range(len(notes))]
+    assert [start for _, start, _ in notes] == [number / 4 for number in range(len(notes))]
+    assert safe < len(notes) <= recorded[-1][0] + 2
+    assert [each.name for each in tmp_path.iterdir()] == ["session.mid"]
