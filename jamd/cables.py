@@ -44,7 +44,7 @@ class Cabling:
     @contextmanager
     def plugged(self, clock_in: str | None, send_clock: str | None) -> Iterator[Cables]:
         """The outputs, open; `send_clock` is a name, or OUTPUT for the one of the notes. Waits, if that is
-        wished, until all of them are there, `clock_in` too. Raises BackendError, PortError, and UsageError
+        wished, until all of them are there, `clock_in` too. Raises BackendError, PortError, and JamdError
         where another jamd plays on this pair."""
         from jamd.arrival import arrived
         from jamd.backends import open_backend

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -45,13 +46,12 @@ class SystemClock:
     def wait(self, inbox: Inbox, until_seconds: float | None) -> Event | None:
         if until_seconds is None:
             return inbox.get()
-        try:
+        with suppress(Empty):
             return inbox.get(timeout=max(0.0, until_seconds - AWAKE_SECONDS - seconds_now()))
-        except Empty:
-            while inbox.empty():
-                if seconds_now() >= until_seconds:
-                    return None
-            return inbox.get_nowait()
+        while inbox.empty():
+            if seconds_now() >= until_seconds:
+                return None
+        return inbox.get_nowait()
 
 
 class ManualClock:

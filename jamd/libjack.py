@@ -98,7 +98,7 @@ def load() -> Libjack | None:
     """The library that rtmidi has loaded, which may be one of its own, else the system's; None without. A
     second one in a process would map another 100 MB of the memory that JACK shares."""
     path = _loaded() or ctypes.util.find_library("jack")
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError, TypeError):  # the last on Windows, whose C library has no name
         return None if path is None else Libjack(path)
     return None
 

@@ -282,7 +282,9 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system has no /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="/proc tells whether a process is gone; this system has none"
+)
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_reader_that_is_stopped_leaves_no_processes(many: Path, tmp_path: Path, how: int) -> None:
     script = tmp_path / "read.py"

@@ -493,7 +493,7 @@ def session(tempo: float) -> Iterator[Peer]:
     with (Path(tempfile.gettempdir()) / f"jamd-test-link-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with Peer(tempo) as peer:
-            if peer.seen[-1]["peers"]:
+            if peer.seen[-1]["peers"]:  # somebody plays, and would hear the tempo that a test sets
                 pytest.skip("there is a Link session on this network already; it is left in peace")
             yield peer
 

@@ -259,7 +259,9 @@ def test_a_huge_file_is_refused_without_being_read_whole(tmp_path: Path) -> None
         tracemalloc.stop()
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.skipif(
+    not hasattr(os, "mkfifo"), reason="a pipe with a name is what is tried; this system, as Windows, has none"
+)
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mid")
     assert refusal(tmp_path / "pipe.mid").kind == "is not a file that can be read"

@@ -126,7 +126,9 @@ def test_odd_names_and_folders_come_through_whole(
     assert shlex.split(said["Environment"].replace("%%", "%")) == ['A=1 "%"']
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd itself is asked; it is not installed here"
+)
 @pytest.mark.parametrize("version", [252, 255])
 def test_systemd_finds_nothing_wrong_with_it(home: Path, system: System, version: int) -> None:
     """An older systemd than the one that is written for would name what it does not know."""

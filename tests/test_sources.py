@@ -221,7 +221,9 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [refused(recording) for recording in found] == ["cannot be read: Permission denied"] * 2
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.skipif(
+    not hasattr(os, "mkfifo"), reason="a pipe with a name is what is tried; this system, as Windows, has none"
+)
 def test_what_is_no_file_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe.mid")
     os.mkfifo(tmp_path / "pipe.zip")
