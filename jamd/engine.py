@@ -160,7 +160,8 @@ class Engine:
         desk, zones = self._rig.desk, self._rig.zones
         passed = zones.passed(message)
         held = is_off and (
-            self._roll.holds(message.note) or (passed is not None and self._output.passes(passed))
+            self._roll.holds(message.channel, message.note)
+            or (passed is not None and self._output.passes(passed))
         )
         if self._returns.are(message, seconds, held):
             return

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import mido
 
-from jamd.controllers import ALL_NOTES_OFF, ALL_SOUND_OFF, PEDAL
+from jamd.keys import Key, Keys
 from jamd.note import Frame, Onset, quantise
 
 
@@ -20,66 +21,51 @@ class _Sounding:
 class PianoRoll:
     """The roll being played: takes messages at positions on the grid, closes one step after another.
 
-    The same notes give the same frames as `note.frames_of` does from a file. The sustain pedal lengthens
-    notes; a new strike of a pitch ends the old. Channels are heard as one player.
+    The same notes give the same frames as `note.frames_of` does from a file. The pedals of a channel lengthen
+    its notes; a new strike of a key ends the old. What all channels play is heard as one player's.
     """
 
     def __init__(self) -> None:
         self._onsets: dict[int, dict[int, Onset]] = {}  # of steps not closed yet
         self._sounding: list[_Sounding] = []
-        self._keys: dict[int, _Sounding] = {}  # held down
-        self._sustained: dict[int, _Sounding] = {}  # let go under the pedal
-        self._pedal = False
+        self._keys = Keys()
+        self._notes: dict[Key, _Sounding] = {}  # without an end so far
         self._open_step: int | None = None  # the first step not closed yet
 
-    def holds(self, pitch: int) -> bool:
+    def holds(self, channel: int, pitch: int) -> bool:
         """Whether this key is down."""
-        return pitch in self._keys
+        return self._keys.is_down((channel, pitch))
 
     def receive(self, message: mido.Message, position_steps: float) -> None:
-        """Take in one message; other kinds than notes, pedal and all-notes-off change nothing."""
+        """Take in one message; other kinds than notes, pedals and channel modes change nothing."""
         if message.type == "note_on" and message.velocity > 0:
-            self._note_on(message.note, message.velocity, position_steps)
+            self._note_on(message, position_steps)
         elif message.type in ("note_on", "note_off"):
-            self._note_off(message.note, position_steps)
+            self._end(self._keys.release(message.channel, message.note), position_steps)
         elif message.type == "control_change":
-            if message.control == PEDAL:
-                self._pedal = message.value >= 64
-                if not self._pedal:
-                    self._end(self._sustained, position_steps)
-            elif message.control in (ALL_SOUND_OFF, ALL_NOTES_OFF):
-                self._end(self._keys, position_steps)
-                self._end(self._sustained, position_steps)
+            self._end(self._keys.control(message.channel, message.control, message.value), position_steps)
 
-    def _note_on(self, pitch: int, velocity: int, position_steps: float) -> None:
+    def _note_on(self, message: mido.Message, position_steps: float) -> None:
         nearest, offset = quantise(position_steps)
         step = int(nearest)
         if self._open_step is not None and step < self._open_step:  # its step is closed: late in the next one
             step, offset = self._open_step, -0.5
-        for held in (self._keys, self._sustained):
-            if pitch in held:
-                earlier = held.pop(pitch)
-                earlier.end_step = step
-                if earlier.start_step == step:  # struck twice in one step: the grid holds one
-                    self._sounding.remove(earlier)
-        note = _Sounding(pitch, step)
+        key = message.channel, message.note
+        ended = self._keys.strike(*key)
+        earlier = self._notes.pop(key, None)
+        if earlier is not None:
+            earlier.end_step = step
+            if earlier.start_step == step:  # struck twice in one step: the grid holds one
+                self._sounding.remove(earlier)
+        self._end((other for other in ended if other != key), position_steps)
+        note = self._notes[key] = _Sounding(message.note, step)
         self._sounding.append(note)
-        self._keys[pitch] = note
-        self._onsets.setdefault(step, {})[pitch] = Onset(pitch, velocity, offset)
+        self._onsets.setdefault(step, {})[message.note] = Onset(message.note, message.velocity, offset)
 
-    def _note_off(self, pitch: int, position_steps: float) -> None:
-        note = self._keys.pop(pitch, None)
-        if note is None:
-            return
-        if self._pedal:
-            self._sustained[pitch] = note
-        else:
-            note.end_step = _end_step(note, position_steps)
-
-    def _end(self, notes: dict[int, _Sounding], position_steps: float) -> None:
-        for note in notes.values():
-            note.end_step = _end_step(note, position_steps)
-        notes.clear()
+    def _end(self, keys: Iterable[Key], position_steps: float) -> None:
+        for key in keys:
+            note = self._notes.pop(key)
+            note.end_step = max(note.start_step + 1, int(quantise(position_steps)[0]))
 
     def close(self, step: int) -> Frame:
         """The frame of a step that is over. Steps are closed in order."""
@@ -93,7 +79,3 @@ class PianoRoll:
         self._sounding = [n for n in self._sounding if n.end_step is None or n.end_step > step + 1]
         ordered = sorted(onsets.values(), key=lambda onset: -onset.pitch)
         return Frame(tuple(ordered), held.difference(onsets))
-
-
-def _end_step(note: _Sounding, position_steps: float) -> int:
-    return max(note.start_step + 1, int(quantise(position_steps)[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mido
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,12 +11,12 @@ from jamd.note import STEPS_PER_BEAT, Frame, Note, Onset, frames_of
 from jamd.pianoroll import PianoRoll
 
 
-def on(pitch: int, velocity: int = 80) -> mido.Message:
-    return mido.Message("note_on", note=pitch, velocity=velocity)
+def on(pitch: int, velocity: int = 80, channel: int = 0) -> mido.Message:
+    return mido.Message("note_on", note=pitch, velocity=velocity, channel=channel)
 
 
-def off(pitch: int) -> mido.Message:
-    return mido.Message("note_off", note=pitch)
+def off(pitch: int, channel: int = 0) -> mido.Message:
+    return mido.Message("note_off", note=pitch, channel=channel)
 
 
 def control(number: int, value: int) -> mido.Message:
@@ -79,12 +80,49 @@ def test_half_pedal_is_down_from_the_middle_on() -> None:
         assert sum(60 in frame.sounding for frame in frames) == last
 
 
-def test_all_notes_off_lets_everything_go() -> None:
-    for number in (120, 123):
-        frames = roll_of(
-            (0, on(60)), (0, control(64, 127)), (0, on(64)), (1, off(64)), (2, control(number, 0)), steps=4
-        )
-        assert [sorted(frame.sounding) for frame in frames] == [[60, 64], [60, 64], [], []]
+@pytest.mark.parametrize("number", [123, 124, 125, 126, 127])
+def test_all_notes_off_lets_go_of_keys_and_the_pedal_holds_on(number: int) -> None:
+    """A Roland sends it when the last key is up."""
+    frames = roll_of(
+        (0, on(60)), (0, control(64, 127)), (0, on(64)), (1, off(64)), (2, control(number, 0)),
+        (3, control(64, 0)), steps=5,
+    )  # fmt: skip
+    assert [sorted(frame.sounding) for frame in frames] == [[60, 64]] * 3 + [[], []]
+    frames = roll_of((0, on(60)), (0, on(64)), (2, control(number, 0)), steps=4)
+    assert [sorted(frame.sounding) for frame in frames] == [[60, 64], [60, 64], [], []]
+
+
+def test_all_sound_off_ends_all_and_leaves_the_pedal_down() -> None:
+    frames = roll_of(
+        (0, control(64, 127)), (0, on(60)), (0, on(64)), (1, off(64)), (2, control(120, 0)),
+        (3, on(67)), (4, off(67)), steps=6,
+    )  # fmt: skip
+    assert [sorted(frame.sounding) for frame in frames] == [[60, 64], [60, 64], [], [67], [67], [67]]
+
+
+def test_reset_all_controllers_lifts_the_pedals_and_leaves_the_keys() -> None:
+    frames = roll_of(
+        (0, control(64, 127)), (0, on(60)), (0, on(64)), (1, off(64)), (2, control(121, 0)), (4, off(60)),
+        steps=6,
+    )  # fmt: skip
+    assert [sorted(frame.sounding) for frame in frames] == [[60, 64], [60, 64], [60], [60], [], []]
+
+
+def test_two_keyboards_have_their_own_keys_and_pedals() -> None:
+    """The same key on both; the first keyboard's pedal, and all its notes off."""
+    frames = roll_of(
+        (0, on(60)), (0, on(60, channel=1)), (0, control(64, 127)), (1, off(60, channel=1)),
+        (2, on(67, channel=1)), (3, control(123, 0)), (4, control(64, 0)), (5, off(67, channel=1)),
+        steps=7,
+    )  # fmt: skip
+    sounding = [sorted(frame.sounding) for frame in frames]
+    assert sounding == [[60], [60], [60, 67], [60, 67], [67], [], []]
+
+
+def test_a_unison_struck_shortly_on_one_channel_is_held_on_the_other() -> None:
+    frames = roll_of((0, on(60)), (2, on(60, channel=1)), (3, off(60, channel=1)), (6, off(60)), steps=8)
+    assert [sorted(frame.sounding) for frame in frames] == [[60]] * 6 + [[], []]
+    assert [step for step, frame in enumerate(frames) if frame.onsets] == [0, 2]
 
 
 def test_a_velocity_of_zero_lets_the_key_go() -> None:
