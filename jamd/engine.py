@@ -171,7 +171,7 @@ class Engine:
                 self._turn(order, seconds)
             return
         if passed is not None:
-            self._pass_on(passed)
+            self._pass_on(passed, message.channel)
         if not zones.is_call(message):
             return
         self._sync.played(message, seconds)
@@ -184,10 +184,10 @@ class Engine:
         else:  # what is let go while all stands is let go
             self._take_in(message, float(self._partner.step))
 
-    def _pass_on(self, message: mido.Message) -> None:
+    def _pass_on(self, message: mido.Message, played_on: int | None = None) -> None:
         """Send what is not jamd's part."""
-        self._output.pass_on(message)
-        self._returns.passed.sent(message, self._clock.now())
+        for sent in self._output.pass_on(message, played_on):
+            self._returns.passed.sent(sent, self._clock.now())
 
     def _hear(self, message: mido.Message, seconds: float) -> None:
         """Take in what is played while the grid runs."""

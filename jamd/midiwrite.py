@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 
 import mido
 
+from jamd.controllers import ALL_SOUND_OFF, LETTING_GO
 from jamd.note import Note
 from jamd.transport import Metre
 
 TICKS_PER_BEAT = 480
+
+ENDING = (ALL_SOUND_OFF, *LETTING_GO)
+"""Controllers that let go of their channel's keys, or more."""
 
 Event = tuple[float, mido.Message | mido.MetaMessage]
 """A message at a beat."""
@@ -56,7 +60,11 @@ class TrackWriter:
         """Write a message at `beats`, or with the last one if that is later. System messages are left out."""
         if not (message.is_meta or hasattr(message, "channel")):
             return
-        self._put(round(beats * TICKS_PER_BEAT), message.bin())
+        ticks = round(beats * TICKS_PER_BEAT)
+        if message.type == "control_change" and message.control in ENDING:
+            # In words that every reader knows: most pass all-notes-off over.
+            self._release(ticks, message.channel)
+        self._put(ticks, message.bin())
         if message.type == "note_on" and message.velocity > 0:
             self.sounding[message.channel, message.note] = self.ticks
         elif message.type in ("note_on", "note_off"):
@@ -64,9 +72,13 @@ class TrackWriter:
 
     def release(self, ticks: int) -> None:
         """End every note that still sounds, at `ticks`; none is left without a length."""
-        for (channel, pitch), start_ticks in self.sounding.items():
-            self._put(max(ticks, start_ticks + 1), bytes((0x80 | channel, pitch, 64)))
-        self.sounding.clear()
+        self._release(ticks)
+
+    def _release(self, ticks: int, only_channel: int | None = None) -> None:
+        for (channel, pitch), start_ticks in tuple(self.sounding.items()):
+            if only_channel in (None, channel):
+                self._put(max(ticks, start_ticks + 1), bytes((0x80 | channel, pitch, 64)))
+                del self.sounding[channel, pitch]
 
     def end(self, ticks: int) -> None:
         """Write the end of the track, at `ticks` or with the last message."""

@@ -11,7 +11,7 @@ import mido
 import numpy as np
 
 from jamd.clock import Clock
-from jamd.controllers import ALL_NOTES_OFF, PEDAL
+from jamd.controllers import ALL_NOTES_OFF, ALL_SOUND_OFF, LETTING_GO, PEDAL
 
 LATE_SECONDS = 0.05
 """A note-on this late is dropped: it would be heard as a wrong note. A note-off never is."""
@@ -40,7 +40,7 @@ class Output:
     def __init__(self, port: Port, clock: Clock, trace: TextIO | None = None) -> None:
         self._port, self._clock, self._trace = port, clock, trace
         self._sounding: dict[tuple[int, int], None] = {}  # channel, pitch; in the order they began
-        self._passed: dict[tuple[int, int], None] = {}  # the same of what is passed through
+        self._passed: dict[tuple[int, int], int] = {}  # the same of what is passed through: whose channel's
         self._channels: set[int] = set()
         self._lateness = array("d", bytes(8 * REMEMBERED))  # seconds, of what was sent, round and round
         self._sent = 0
@@ -82,15 +82,37 @@ class Output:
         """Whether this note was passed on and still sounds."""
         return (message.channel, message.note) in self._passed
 
-    def pass_on(self, message: mido.Message) -> None:
-        """Send what the player plays, at once. It is not jamd's: what silences jamd leaves it sounding."""
-        is_on = message.type == "note_on" and message.velocity > 0
-        if is_on:
-            self._passed[message.channel, message.note] = None
+    def pass_on(self, message: mido.Message, played_on: int | None = None) -> list[mido.Message]:
+        """Send what the player plays at once; what was sent. `played_on` is its own channel, if it was moved.
+        It is not jamd's: what silences jamd leaves it sounding, and what lets go of it leaves jamd's."""
+        source = message.channel if played_on is None else played_on
+        sent, over = [message], set()
+        match message.type:
+            case "note_on" if message.velocity > 0:
+                self._passed[message.channel, message.note] = source
+            case "note_on" | "note_off":
+                over = {(message.channel, message.note)}
+            case "control_change" if message.control in LETTING_GO:
+                over = self._passed_by(message.channel, source)
+                if message.control == ALL_NOTES_OFF and self._others_sound(message.channel, source):
+                    sent = [mido.Message("note_off", channel=c, note=pitch) for c, pitch in sorted(over)]
+            case "control_change" if message.control == ALL_SOUND_OFF:
+                over = self._passed_by(message.channel)
         self._channels.add(message.channel)
-        self._port.send(message)
-        if message.type in ("note_on", "note_off") and not is_on:
-            self._passed.pop((message.channel, message.note), None)
+        for each in sent:
+            self._port.send(each)
+        for key in over:
+            self._passed.pop(key, None)
+        return sent
+
+    def _passed_by(self, channel: int, source: int | None = None) -> set[tuple[int, int]]:
+        """What was passed to a channel, from all or from one of the player's."""
+        return {key for key, its in self._passed.items() if key[0] == channel and source in (None, its)}
+
+    def _others_sound(self, channel: int, source: int) -> bool:
+        return any(sounding == channel for sounding, _ in self._sounding) or bool(
+            self._passed_by(channel) - self._passed_by(channel, source)
+        )
 
     def panic(self) -> None:
         """Silence all channels, whoever plays on them."""

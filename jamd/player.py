@@ -22,7 +22,7 @@ class Player:
     def __init__(
         self,
         timed: TimedMessages,
-        play: Callable[[mido.Message], None],
+        play: Callable[[mido.Message], object],
         rest_seconds: float,
         finished: Callable[[], None],
     ) -> None:

@@ -91,15 +91,22 @@ class Notebook:
         self.tempos.append((beats, tempo))
 
 
-def note(start_seconds: float, pitch: int, end_seconds: float, velocity: int = 80) -> list[Received]:
+def note(
+    start_seconds: float, pitch: int, end_seconds: float, velocity: int = 80, channel: int = 0
+) -> list[Received]:
     """One note of the player's."""
-    on = mido.Message("note_on", note=pitch, velocity=velocity)
-    return [Received(start_seconds, on), Received(end_seconds, mido.Message("note_off", note=pitch))]
+    on = mido.Message("note_on", note=pitch, velocity=velocity, channel=channel)
+    off = mido.Message("note_off", note=pitch, channel=channel)
+    return [Received(start_seconds, on), Received(end_seconds, off)]
+
+
+def control(seconds: float, number: int, value: int, channel: int = 0) -> list[Received]:
+    message = mido.Message("control_change", control=number, value=value, channel=channel)
+    return [Received(seconds, message)]
 
 
 def pedal(seconds: float, down: bool) -> list[Received]:
-    value = 127 if down else 0
-    return [Received(seconds, mido.Message("control_change", control=64, value=value))]
+    return control(seconds, 64, 127 if down else 0)
 
 
 @dataclass

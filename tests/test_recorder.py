@@ -80,6 +80,26 @@ def test_a_note_still_held_at_the_end_lasts_to_the_last_beat(tmp_path: Path) -> 
     assert ons == offs == [60]
 
 
+@pytest.mark.parametrize("number", [120, 123, 127])
+def test_what_a_channel_mode_ends_is_let_go_in_words_that_every_reader_knows(
+    tmp_path: Path, number: int
+) -> None:
+    """A keyboard says all-notes-off instead of letting go of its keys; another's goes on."""
+    path = tmp_path / "session.mid"
+    with Recorder(path, 120.0, Metre(4, 4)) as kept:
+        kept.record("player", 0.0, strike(60))
+        kept.record("player", 0.0, strike(67).copy(channel=1))
+        kept.record("player", 2.0, mido.Message("control_change", control=number))
+        kept.record("player", 8.0, let_go(67).copy(channel=1))
+    player = mido.merge_tracks(mido.MidiFile(path).tracks[1:2])
+    at, offs = 0, []
+    for message in player:
+        at += message.time
+        if message.type == "note_off":
+            offs.append((at / 480, message.note))
+    assert offs == [(2.0, 60), (8.0, 67)]
+
+
 def test_a_note_struck_last_of_all_is_still_a_note(tmp_path: Path) -> None:
     path = tmp_path / "session.mid"
     with Recorder(path, 120.0, Metre(4, 4)) as kept:

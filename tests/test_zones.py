@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mido
 import pytest
-from fakes import Jam, Pad, Parrot, jam, note
+from fakes import Jam, Pad, Parrot, control, jam, note
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +12,7 @@ from jamd.errors import UsageError
 from jamd.events import Received
 from jamd.keyboard import pitch_of
 from jamd.rig import Rig
+from jamd.turns import Form
 from jamd.zones import Thru, Zones
 
 MIDDLE_C = 60
@@ -123,3 +124,33 @@ def test_a_pedal_that_is_pumped_goes_through_whole() -> None:
     played = jam(script, 2.0, Pad(), rig=Rig(zones=Zones(thru=Thru.ALL)))
     through = [(seconds, value) for seconds, what, value in played.heard if what == "control 64"]
     assert through[:4] == pumped
+
+
+def test_all_notes_off_goes_through_where_nobody_else_sounds() -> None:
+    script = [note(0.5, 72, 9.0), control(1.0, 123, 0)]
+    played = jam(script, 1.5, Pad(), rig=Rig(zones=Zones(thru=Thru.ALL)))
+    assert played.heard[:2] == [(0.5, "on", 72), (1.0, "control 123", 0)]
+    assert played.heard[2:] == [(1.5, "control 64", 0), (1.5, "control 123", 0)]  # 72 was ended before
+
+
+def test_the_players_all_notes_off_leaves_jamds_own_notes() -> None:
+    """A Roland in a duet on jamd's own channel: the synth would end jamd's note, too."""
+    script = [note(1.0, 72, 1.4), note(3.5, 74, 9.0), control(4.0, 123, 0)]
+    form = Form(1, 1, interrupt=False)
+    played = jam(script, 5.5, Pad(), form, rig=Rig(zones=Zones(thru=Thru.ALL)))
+    during = [event for event in played.heard if 3.0 <= event[0] <= 5.0]
+    assert during == [(3.0, "on", 60), (3.5, "on", 74), (4.0, "off", 74), (5.0, "off", 60)]
+
+
+def test_all_notes_off_of_one_hand_leaves_the_other_that_is_moved_to_the_same_channel() -> None:
+    script = [note(0.5, 40, 9.0, channel=2), note(0.5, 45, 9.0, channel=3), control(1.0, 123, 0, channel=2)]
+    played = jam(script, 1.5, Pad(), rig=Rig(zones=Zones(thru=Thru.ALL, thru_channel=5)))
+    assert played.heard[2:] == [
+        (1.0, "off", 40), (1.5, "off", 45), (1.5, "control 64", 0), (1.5, "control 123", 0),
+    ]  # fmt: skip
+
+
+def test_all_sound_off_goes_through_and_ends_all() -> None:
+    script = [note(0.5, 40, 9.0), note(0.5, 45, 9.0), control(1.0, 120, 0)]
+    played = jam(script, 1.5, Pad(), rig=Rig(zones=Zones(thru=Thru.ALL)))
+    assert played.heard[2:] == [(1.0, "control 120", 0), (1.5, "control 64", 0), (1.5, "control 123", 0)]
