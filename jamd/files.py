@@ -31,9 +31,12 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except OSError as error:
-        os.unlink(beside)
-        raise JamdError(f"cannot write {path}: {error.strerror}") from error
+    except BaseException as error:
+        with suppress(OSError):  # its folder may be gone, or not be written any more
+            os.unlink(beside)
+        if isinstance(error, OSError):
+            raise JamdError(f"cannot write {path}: {error.strerror}") from error
+        raise
 
 
 def _beside(path: Path, mode: int | None) -> tuple[int, Path]:

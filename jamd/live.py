@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
@@ -51,7 +50,7 @@ class Session:
     form: Form
     voice: Voice
     improvisers: Callable[[], Improviser]
-    record: Path | None = None
+    keeping: Recorder | None = None
     trace: TextIO | None = None
     rig: Rig | None = None
     models: tuple[Sequence[str], str, Improvisers] | None = None
@@ -70,10 +69,10 @@ def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]
 
     with ExitStack() as stack:
         recorder: AnyRecorder = NoRecorder()
-        if session.record is not None:
+        if (keeping := session.keeping) is not None:
             transport = session.sync.transport
-            keeping = stack.enter_context(Recorder(session.record, transport.tempo, transport.metre))
-            recorder = takes = Takes(keeping, session.record, transport.tempo, transport.metre)
+            stack.enter_context(keeping)
+            recorder = takes = Takes(keeping, lambda: keeping.path, transport.tempo, transport.metre)
             rig.desk.save = takes.save
         engine = Engine(
             clock,

@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
+REFUGE = "jamd-kept-"
+"""What the name of a folder of jamd's among the system's temporary files begins with."""
 
 
 def own_folders() -> tuple[Path, ...]:
@@ -29,6 +31,8 @@ def own_folders() -> tuple[Path, ...]:
 def is_own(path: Path) -> bool:
     """Whether `path`, there or not, is or lies in one of jamd's folders."""
     path = path.resolve()
+    if any(part.startswith(REFUGE) for part in path.parts):
+        return True
     return any(path.is_relative_to(folder.resolve()) for folder in own_folders())
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -43,6 +44,10 @@ _ARRAYS = tuple(field.name for field in fields(Evening))
 
 class DamagedProfile(JamdError):
     """A profile that is not whole."""
+
+
+class Unwritable(JamdError):
+    """A folder in which no profile can be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +93,17 @@ def path_of(name: str) -> Path:
 
 def load(name: str) -> tuple[list[Kept], str]:
     """The evenings of a profile, the latest last, none where there is no such profile yet, and what the
-    player must be told of it, if anything. The folder is made. Raises JamdError when it cannot be used."""
-    with _locked():
-        return _read_or_put_aside(path_of(name))
+    player must be told of it, if anything. The folder is made; where that cannot be, the profile is only
+    read. Raises JamdError when it cannot be used."""
+    path = path_of(name)
+    try:
+        with _locked():
+            return _read_or_put_aside(path)
+    except Unwritable as error:
+        try:
+            return _read(path) if path.is_file() else [], str(error)
+        except (DamagedProfile, OSError):
+            return [], str(error)
 
 
 def keep(name: str, tonight: Kept) -> str:
@@ -171,7 +184,7 @@ def _listed(path: Path) -> Listed:
 
 
 def _read_or_put_aside(path: Path) -> tuple[list[Kept], str]:
-    if not path.is_file():
+    if not os.path.lexists(path):
         return [], ""
     try:
         return _read(path), ""
@@ -188,12 +201,14 @@ def _read_or_put_aside(path: Path) -> tuple[list[Kept], str]:
 
 
 def _read(path: Path) -> list[Kept]:
-    """Raises DamagedProfile, and JamdError for one that cannot be read or was written by a later jamd."""
+    """Raises DamagedProfile, and JamdError for one that was written by a later jamd."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise DamagedProfile(f"{path} is not a file")
         with path.open("rb"):  # for the reason, which safetensors does not give
             pass
     except OSError as error:
-        raise JamdError(f"cannot read {path}: {error.strerror}") from error
+        raise DamagedProfile(f"cannot read {path}: {error.strerror}") from error
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})[HEADER])
@@ -250,7 +265,7 @@ def _locked() -> Iterator[None]:
         make_folder(profiles)
         handle = opened(profiles / LOCK)
     except OSError as error:
-        raise JamdError(f"cannot keep profiles in {profiles}: {error.strerror}") from error
+        raise Unwritable(f"cannot keep profiles in {profiles}: {error.strerror}") from error
     try:
         try:
             wait_for(handle)

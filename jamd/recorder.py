@@ -17,8 +17,8 @@ from typing import Self
 import mido
 
 from jamd.errors import JamdError
-from jamd.files import write_whole
 from jamd.midiwrite import Event, TrackWriter, file_of, metre_event, tempo_event
+from jamd.refuge import elsewhere, leave, write_again
 from jamd.room import Full, Roomy, roomy
 from jamd.transport import Metre
 
@@ -67,15 +67,19 @@ class _Take:
 class Recorder:
     """Keeps a session at `path`, from a thread of its own. Every file it leaves has its hanging notes ended.
 
-    `record`, `tempo` and `metre` only hand over and never block: they are for the thread that plays. A disk
-    that is full is complained of once and tried again; the music goes on. Where nothing is played no file
-    is left.
+    `record`, `tempo` and `metre` only hand over and never block: they are for the thread that plays. Where
+    the file cannot be written (its disk is full, its folder may not be made again) all of it goes to a place
+    of last resort, and stays there; where there is none either, that is complained of once and tried again.
+    The music goes on. Where nothing is played no file is left.
     """
 
     def __init__(
         self, path: Path, tempo: float, metre: Metre, period_seconds: float = PERIOD_SECONDS
     ) -> None:
-        self._path = path
+        self.path = self._wanted = path.absolute()
+        """Where the session is."""
+        self.is_kept = False
+        """Whether all that was played up to the last writing is in the file."""
         self._period_seconds = period_seconds
         self._takes = {name: _Take(TrackWriter.named(name)) for name in ("tempo", "player", "jamd")}
         for event in (tempo_event(0.0, tempo), metre_event(0.0, metre)):
@@ -99,6 +103,10 @@ class Recorder:
         self._inbox.put(None)
         if self._thread.is_alive():
             self._thread.join(CLOSE_SECONDS)
+            if self._thread.is_alive():
+                _log.warning("not all of the session is in %s: the disk does not answer", self.path)
+        if not self.is_kept:
+            leave(self.path)
 
     def __enter__(self) -> Self:
         self.start()
@@ -153,8 +161,8 @@ class Recorder:
         """Write all that has come so far, if anything has and a note is among it."""
         for _ in range(self._inbox.qsize()):
             self._take_in(self._inbox.get())
-        leaves_room = self._closing.is_set() and self._roomy is not None
-        if not (self._played and (self._unsaved or leaves_room)):
+        at_the_end = self._closing.is_set() and (self._roomy is not None or self._is_gone())
+        if not (self._played and (self._unsaved or at_the_end)):
             self._unsaved = False
             return
         for take in self._takes.values():
@@ -165,8 +173,10 @@ class Recorder:
             if not self._complained:
                 _log.warning("the session is not being kept: %s", error)
             self._complained = True
+            self.is_kept = False
             return
         self._unsaved = self._complained = False
+        self.is_kept = True
         if self._lost:
             _log.warning("%d events of the session were not kept: the disk was too slow", self._lost)
             self._lost = 0
@@ -186,10 +196,34 @@ class Recorder:
         self._roomy = None
         if sum(map(len, settled)) >= ROOM_FROM_BYTES and not self._closing.is_set():
             content, places = roomy(tracks, ROOM_BYTES)
-            write_whole(self._path, content)
+            self._put(content)
             with suppress(OSError):
-                self._roomy = Roomy(self._path, places, len(content))
+                self._roomy = Roomy(self.path, places, len(content))
             return
         for tail in tails:
             tail.end(last_ticks)
-        write_whole(self._path, file_of(tracks))
+        self._put(file_of(tracks))
+
+    def _put(self, content: bytes) -> None:
+        """All of it where it is, else where it should be, else where it can be. Raises JamdError."""
+        try:
+            write_again(self.path, content)
+            return
+        except JamdError as error:
+            refused = error
+        self.path = self._moved(content, refused)
+        _log.warning("%s; the session is kept in %s", refused, self.path)
+
+    def _moved(self, content: bytes, refused: JamdError) -> Path:
+        if self.path != self._wanted:
+            with suppress(JamdError):
+                write_again(self._wanted, content)
+                return self._wanted
+        return elsewhere(self._wanted, content, refused)
+
+    def _is_gone(self) -> bool:
+        """Whether somebody has taken the file away since it was written."""
+        try:
+            return not self.path.exists()
+        except OSError:
+            return True

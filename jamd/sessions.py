@@ -12,9 +12,9 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from jamd import midifile
+from jamd import midifile, refuge
 from jamd.errors import JamdError, MidiFileError, UsageError
-from jamd.files import write_whole
+from jamd.files import check_writable, write_whole
 from jamd.private import make_folder
 from jamd.transport import Metre
 
@@ -48,17 +48,32 @@ def folder() -> Path:
 def new_path(now: datetime) -> Path:
     """A file name for a session that begins now, not in use yet. The folder is made, for the user alone."""
     sessions = folder()
+    name = now.strftime(_NAME)
+    path, count = sessions / f"{name}.mid", 1
     try:
         make_folder(sessions)
+        while path.exists():
+            count += 1
+            path = sessions / f"{name} {count}.mid"
     except OSError as error:
         raise JamdError(f"cannot keep sessions in {sessions}: {error.strerror}") from error
     _sweep(sessions, now)
-    name = now.strftime(_NAME)
-    path, count = sessions / f"{name}.mid", 1
-    while path.exists():
-        count += 1
-        path = sessions / f"{name} {count}.mid"
     return path
+
+
+def place(now: datetime) -> tuple[Path, str]:
+    """Where to keep a session that begins now, and what the player must be told of it, if anything: where
+    there is no writing in the folder, it is a place of last resort."""
+    try:
+        path = new_path(now)
+        check_writable(path)
+    except JamdError as error:
+        name = f"{now.strftime(_NAME)}.mid"
+        elsewhere = refuge.place_for(name)
+        where = f"kept in {elsewhere.parent}" if elsewhere else "not kept anywhere"
+        said = f"{error}; this session is {where}: --record FILE chooses a place, --no-record keeps none"
+        return elsewhere or folder() / name, said
+    return path, ""
 
 
 def _sweep(sessions: Path, now: datetime) -> None:

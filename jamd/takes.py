@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 
 import mido
 
 from jamd.account import Recorder
 from jamd.errors import JamdError
-from jamd.files import write_whole
 from jamd.midiread import ONE_BYTE
 from jamd.midiwrite import Event, Track, encode
 from jamd.note import STEPS_PER_BEAT
+from jamd.refuge import write
 from jamd.transport import Metre
 
 REMEMBERED = 20_000
@@ -63,7 +64,8 @@ class _Lately:
 class Takes:
     """A recorder that passes all on to another, and remembers the last of it for a take."""
 
-    def __init__(self, recorder: Recorder, session: Path, tempo: float, metre: Metre) -> None:
+    def __init__(self, recorder: Recorder, session: Callable[[], Path], tempo: float, metre: Metre) -> None:
+        """`session` tells where the session's file is: it may have to move."""
         self._recorder, self._session, self._tempo, self._metre = recorder, session, tempo, metre
         self._parts = {part: _Lately() for part in ("player", "jamd")}
 
@@ -87,9 +89,9 @@ class Takes:
     def _write(self, parts: dict[str, _Lately], from_beats: float, tempo: float) -> None:
         tracks = [Track(part, _ended(_since(from_beats, lately))) for part, lately in parts.items()]
         try:
-            path = _free(self._session)
-            write_whole(path, encode(tracks, [(0.0, tempo)], [(0.0, self._metre)]))
-        except JamdError as error:
+            content = encode(tracks, [(0.0, tempo)], [(0.0, self._metre)])
+            path = write(_free(self._session()), content)
+        except (JamdError, OSError) as error:
             log.warning("the take is not kept: %s", error)
         else:
             log.warning("take kept in %s", path)

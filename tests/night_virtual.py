@@ -127,7 +127,7 @@ def play(night: Night, record: Path) -> Verdicts:
     with ExitStack() as stack:
         metre = Metre(4, 4)
         recorder = stack.enter_context(TimedRecorder(record, night.tempo, metre))
-        takes = Takes(recorder, record, night.tempo, metre)
+        takes = Takes(recorder, lambda: record, night.tempo, metre)
         tonight = (
             stack.enter_context(Tonight("night", datetime.now(), PROFILE_SECONDS)) if night.learn else None
         )

@@ -252,10 +252,16 @@ class Jamd(Process):
         command: str = "listen",
         terminal: bool = False,
         before: Sequence[str] = (),
+        named: bool = True,
     ) -> None:
-        """`before` is a program that runs it in its own place, with arguments."""
+        """`before` is a program that runs it in its own place, with arguments. Not `named`, session and trace
+        are left to jamd."""
         self.record, self.trace_file = home / "session.mid", home / "trace.jsonl"
-        kept = ("--record", str(self.record), "--trace", str(self.trace_file)) if command == "listen" else ()
+        kept = (
+            ("--record", str(self.record), "--trace", str(self.trace_file))
+            if command == "listen" and named
+            else ()
+        )
         kinds = ("DATA", "CONFIG", "CACHE", "STATE")
         homes = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in kinds}
         arguments = [*before, sys.executable, "-m", "jamd", command, *options, *kept]

@@ -214,7 +214,7 @@ def test_a_model_that_is_not_to_be_had_is_said_and_the_music_goes_on() -> None:
 
 def test_a_take_is_the_last_call_with_its_answer(tmp_path: Path) -> None:
     session = tmp_path / "tonight.mid"
-    takes = Takes(Notebook(), session, 120, Metre(4, 4))
+    takes = Takes(Notebook(), lambda: session, 120, Metre(4, 4))
     for beat in range(16):
         part = "player" if beat % 8 < 4 else "jamd"
         takes.record(part, float(beat), mido.Message("note_on", note=60 + beat))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,33 @@ def test_a_folder_in_the_place_of_the_file_leaves_nothing_behind(tmp_path: Path)
     with pytest.raises(JamdError, match=r"^cannot write .*take\.mid: Is a directory$"):
         write_whole(tmp_path / "take.mid", b"music")
     assert os.listdir(tmp_path) == ["take.mid"]
+
+
+def test_a_folder_that_goes_while_a_file_is_written_in_it_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "takes"
+    folder.mkdir()
+    flush = os.fsync
+
+    def flushed(handle: int) -> None:
+        flush(handle)
+        shutil.rmtree(folder)
+
+    monkeypatch.setattr("jamd.files.os.fsync", flushed)
+    with pytest.raises(JamdError, match=r"^cannot write .*take\.mid: No such file or directory$"):
+        write_whole(folder / "take.mid", b"music")
+
+
+def test_ctrl_c_leaves_nothing_beside_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "take.mid").write_bytes(b"the old take")
+    monkeypatch.setattr("jamd.files.os.fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "take.mid", b"music")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"the old take"]
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(

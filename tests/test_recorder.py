@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd import midifile, recorder
+from jamd import midifile, recorder, refuge
 from jamd.errors import JamdError
 from jamd.recorder import Recorder
 from jamd.transport import Metre
@@ -220,7 +220,12 @@ def test_where_nothing_is_played_no_file_is_left(tmp_path: Path) -> None:
 
 def test_the_file_is_written_while_the_music_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: SimpleQueue[bytes] = SimpleQueue()
-    monkeypatch.setattr(recorder, "write_whole", lambda path, content: written.put(content))
+
+    def write(path: Path, content: bytes) -> None:
+        path.write_bytes(content)
+        written.put(content)
+
+    monkeypatch.setattr(recorder, "write_again", write)
     with Recorder(tmp_path / "session.mid", 120.0, Metre(4, 4), period_seconds=0.0) as kept:
         kept.record("player", 0.0, strike(60))
         first = written.get(timeout=PATIENCE_SECONDS)
@@ -232,7 +237,12 @@ def test_the_file_is_written_while_the_music_goes_on(tmp_path: Path, monkeypatch
 
 def test_events_close_together_are_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: SimpleQueue[bytes] = SimpleQueue()
-    monkeypatch.setattr(recorder, "write_whole", lambda path, content: written.put(content))
+
+    def write(path: Path, content: bytes) -> None:
+        path.write_bytes(content)
+        written.put(content)
+
+    monkeypatch.setattr(recorder, "write_again", write)
     with Recorder(tmp_path / "session.mid", 120.0, Metre(4, 4), period_seconds=PATIENCE_SECONDS) as kept:
         for step in range(100):
             kept.record("player", step / 4, strike(60))
@@ -268,7 +278,7 @@ def test_the_thread_that_plays_never_waits_for_the_disk(
         at_the_disk.set()
         released.wait(PATIENCE_SECONDS)
 
-    monkeypatch.setattr(recorder, "write_whole", stuck)
+    monkeypatch.setattr(recorder, "write_again", stuck)
     monkeypatch.setattr(recorder, "MOST_WAITING", 100)
     monkeypatch.setattr(recorder, "CLOSE_SECONDS", 0.0)
     kept = Recorder(tmp_path / "session.mid", 120.0, Metre(4, 4), period_seconds=0.0)
@@ -298,19 +308,23 @@ def test_a_disk_too_slow_is_reported_with_what_was_lost(
 
 
 def test_a_failed_writing_is_complained_of_once_and_made_good(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(refuge, "_places", lambda: iter([]))
+    (tmp_path / "sessions").touch()
     path = tmp_path / "sessions" / "session.mid"
     kept = unstarted(path)
     kept.record("player", 0.0, strike(60))
     kept.save()
     kept.record("player", 1.0, let_go(60))
     kept.save()
+    assert not kept.is_kept
     assert [(record.levelno, record.message) for record in caplog.records] == [
-        (logging.WARNING, f"the session is not being kept: cannot write {path}: No such file or directory")
+        (logging.WARNING, f"the session is not being kept: cannot write {path}: Not a directory")
     ]
-    path.parent.mkdir()
+    (tmp_path / "sessions").unlink()
     kept.save()
+    assert kept.is_kept
     assert parts_at(path)["player"] == [(60, 0.0, 1.0)]
 
 
@@ -321,7 +335,8 @@ def test_the_thread_tries_again_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
         tries.put(None)
         raise JamdError(f"cannot write {path}: No space left on device")
 
-    monkeypatch.setattr(recorder, "write_whole", full)
+    monkeypatch.setattr(recorder, "write_again", full)
+    monkeypatch.setattr(refuge, "_places", lambda: iter([]))
     monkeypatch.setattr(recorder, "RETRY_SECONDS", 0.0)
     with Recorder(tmp_path / "session.mid", 120.0, Metre(4, 4), period_seconds=0.0) as kept:
         kept.record("player", 0.0, strike(60))
@@ -336,12 +351,12 @@ import mido
 from jamd import recorder
 from jamd.transport import Metre
 
-write_whole = recorder.write_whole
+write_whole = recorder.write_again
 def write_and_die(path, content):
     write_whole(path, content)
     os.kill(os.getpid(), signal.SIGKILL)
 
-recorder.write_whole = write_and_die
+recorder.write_again = write_and_die
 kept = recorder.Recorder(Path(sys.argv[1]), 120.0, Metre(4, 4))
 kept.record("player", 0.0, mido.Message("note_on", note=60, velocity=64))
 kept.record("player", 1.0, mido.Message("note_off", note=60))

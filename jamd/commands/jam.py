@@ -46,12 +46,13 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     from jamd import midifile
     from jamd.backends import open_backend
     from jamd.desk import Desk
-    from jamd.errors import UsageError
+    from jamd.errors import JamdError, UsageError
     from jamd.files import check_writable
     from jamd.live import Nowhere, Session, live_engine, run, say_summary, stopped_by_signals, watch
     from jamd.output import Port
     from jamd.player import Player, performance
     from jamd.plot import draw
+    from jamd.recorder import Recorder
     from jamd.rig import Rig
     from jamd.sound import to_wav
     from jamd.sync import Internal
@@ -65,17 +66,18 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     piece = midifile.read(path)
     tempo, metre = piece.tempos[-1][1], piece.metres[-1][1]
     improvisers = playing.improvisers()
-    output.unlink(missing_ok=True)
+    transport = Transport(tempo, metre)
+    keeping = Recorder(output, tempo, metre)
     with ExitStack() as stack:
         port: Port = Nowhere()
         if out_name is not None:
             port = stack.enter_context(open_backend("auto")).open_output(out_name)
         session = Session(
-            Internal(Transport(tempo, metre)),
+            Internal(transport),
             Form(CALL_BARS, CALL_BARS),
             playing.voice(),
             improvisers,
-            output,
+            keeping,
             rig=Rig(desk=Desk(playing.settings())),
         )
         engine, sent = stack.enter_context(live_engine(session, port))
@@ -97,6 +99,9 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
         run(engine)
     say_summary(engine, sent)
 
+    if not keeping.is_kept:
+        raise JamdError(f"nothing of this jam is in {output}")
+    output = keeping.path
     jammed = midifile.read(output)
     parts = {part.name: part.notes for part in jammed.parts}
     picture = output.with_suffix(".png")

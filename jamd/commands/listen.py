@@ -96,6 +96,7 @@ def command(
     from jamd.priority import model_cores
     from jamd.private import opener
     from jamd.quiet import stderr_apart
+    from jamd.recorder import Recorder
     from jamd.rig import Rig
     from jamd.tonight import Tonight
 
@@ -104,11 +105,13 @@ def command(
         click.echo(f"jamd: {said}", err=True)
     known = [evening.music for evening in evenings]
     improvisers = playing.improvisers(evenings=known)
-    if record is None and not no_record:
-        record = sessions.new_path(datetime.now())
     for path in (record, trace):
         if path is not None:
             check_writable(path)
+    if record is None and not no_record:
+        record, said = sessions.place(datetime.now())
+        if said:
+            click.echo(f"jamd: {said}", err=True)
     with ExitStack() as stack:
         stack.enter_context(stderr_apart())
         tracing = None
@@ -143,13 +146,14 @@ def command(
 
         choose_sound()
         sync = timing.open_sync()
+        keeping = None if record is None else Recorder(record, sync.transport.tempo, sync.transport.metre)
         models = (playing.model_names(), playing.model, lambda name: playing.improvisers(name, known))
         session = Session(
             sync,
             floor.form(),
             playing.voice(transpose),
             improvisers,
-            record,
+            keeping,
             tracing,
             rig,
             models,
@@ -178,8 +182,8 @@ def command(
     say_summary(engine, output)
     if out_port.unheard:
         say(f"{out_port.unheard} notes went nowhere while {out_port.name} was gone")
-    if record is not None and record.exists():
-        say(f"kept in {record}")
+    if keeping is not None and keeping.is_kept:
+        say(f"kept in {keeping.path}")
     if tonight is not None:
         say(f"profile {profile}: {tonight.kept_steps} steps of tonight were added")
         if tonight.fault:
