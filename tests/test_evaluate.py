@@ -252,7 +252,7 @@ def test_a_test_split_alone_is_scored_without_what_it_would_teach(tmp_path: Path
     [
         (["--data", "nowhere"], 1, "there is no file or folder nowhere"),
         (["--data", "silent"], 1, "no MIDI file with notes in silent"),
-        (["--data", "short"], 1, "none of the 1 pieces has eight bars"),
+        (["--data", "short"], 1, "there is no call to judge by in 1 piece: it takes eight"),
         (["--data", "bench.npz", "--split", "test"], 2, "no split 'test'; it has: train"),
         (["--data", "bench.npz", "--data", "short"], 2, "bench.npz is a benchmark file: give it alone"),
         (["--data", "junk.npz"], 1, "junk.npz is not a readable benchmark file"),

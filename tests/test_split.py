@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from corpus import scale_chords, write_song
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jamd.note import Note
 from jamd.training import pieces
 from jamd.training.pieces import QuantisedPiece
 from jamd.training.split import STRETCH_BARS, apart, hashes_of, split, steps_of
@@ -22,7 +24,6 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> QuantisedPiece:
 
 
 def some(song: QuantisedPiece, count: int) -> list[QuantisedPiece]:
-    from dataclasses import replace
     from hashlib import sha256
 
     return [replace(song, name=f"{n}.mid", sha256=sha256(str(n).encode()).hexdigest()) for n in range(count)]
@@ -81,5 +82,28 @@ def test_a_stretch_is_a_piece_of_its_own(song: QuantisedPiece) -> None:
 def test_a_bar_is_too_little(tmp_path: Path) -> None:
     path = write_song(tmp_path / "bar.mid", scale_chords(60, bars=1))
     bar = pieces.read(path.read_bytes(), str(path), path.name, "0" * 64)
-    with pytest.raises(ValueError, match="too short to hold anything out"):
+    with pytest.raises(ValueError, match=r"^13 notes in 1 bar; .* takes 3 bars with notes at least$"):
         split([bar])
+    with pytest.raises(ValueError, match=r"^26 notes in 2 bars; "):
+        split([bar, bar])
+    parts = split([bar, bar, bar])
+    assert [len(part) for part in (parts.taught, parts.watched, parts.judging)] == [1, 1, 1]
+
+
+def test_a_long_piece_makes_up_for_a_short_one(song: QuantisedPiece, tmp_path: Path) -> None:
+    """Whichever of the two comes first by its hash."""
+    path = write_song(tmp_path / "bar.mid", scale_chords(60, bars=1))
+    for digit in "0f":
+        bar = pieces.read(path.read_bytes(), str(path), path.name, digit * 64)
+        parts = split([replace(song, sha256="8" * 64), bar])
+        assert all(steps_of(part).sum() >= 16 for part in (parts.taught, parts.watched, parts.judging))
+
+
+@pytest.mark.parametrize("struck", [(0, 1, 5), (0, 2, 5), (0, 4, 5), (3, 4, 5), (1, 1, 1, 9, 40)])
+def test_three_bars_with_notes_are_enough_wherever_they_lie(struck: tuple[int, ...], tmp_path: Path) -> None:
+    notes = [Note(60 + i, 80, 4.0 * bar + i % 4, 4.0 * bar + i % 4 + 1) for i, bar in enumerate(struck)]
+    path = write_song(tmp_path / "song.mid", notes)
+    parts = split([pieces.read(path.read_bytes(), str(path), path.name, "0" * 64)])
+    for part in (parts.taught, parts.watched, parts.judging):
+        assert sum(len(stretch.step) for stretch in part) >= 1
+        assert all(len(stretch.step) for stretch in part)

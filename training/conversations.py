@@ -54,7 +54,8 @@ class Conversation:
 def converse(
     piece: QuantisedPiece, first_bar: int, steps: int, rng: np.random.Generator, augment: bool
 ) -> Conversation | None:
-    """A stretch of a piece, from a bar line on, as a conversation; None if it has no own turn or no note."""
+    """A stretch of a piece, from a bar line on, as a conversation. None only where no note begins in it that
+    is there to learn from, never from a bar of `floor.bars_struck` on."""
     if piece.context_part < 0:
         division = divided(stretch_of(piece, first_bar, steps), rng, augment)
     else:

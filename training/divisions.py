@@ -93,7 +93,7 @@ def stretch_of(piece: QuantisedPiece, first_bar: int, steps: int) -> Stretch:
 
 
 def divided(stretch: Stretch, rng: np.random.Generator, augment: bool) -> Division | None:
-    """Any music as a conversation that it has not been: traded, or as a duet."""
+    """Any music as a conversation that it has not been: traded, or as a duet. None where there is no note."""
     voices = np.unique(stretch.part)
     if augment and len(voices) > 1 and rng.random() < SHARE_OF_SINGLE_PARTS:
         stretch = stretch.of(stretch.part == rng.choice(voices))
@@ -106,13 +106,13 @@ def divided(stretch: Stretch, rng: np.random.Generator, augment: bool) -> Divisi
     else:
         cuts = _cuts(stretch.lines, stretch.steps, rng)
     spans = list(zip([0, *cuts[:-1].tolist()], cuts.tolist(), strict=True))
-    first = int(rng.integers(2))
+    first = int(rng.integers(2)) if len(spans) > 1 else OWN  # of a single span there is nothing to hear
     if duet:
         return Division(stretch, np.where(stretch.part == voices[0], first, 1 - first), spans, True)
     turns = [span for i, span in enumerate(spans) if (i + first) % 2 == OWN]
     which = np.searchsorted(cuts, stretch.step, side="right")
     cut = replace(stretch, stop=np.minimum(stretch.stop, cuts[which]))
-    return Division(cut, (which + first) % 2, turns, False) if turns else None
+    return Division(cut, (which + first) % 2, turns, False)
 
 
 def as_played(

@@ -89,7 +89,8 @@ def cases_in(known: Sequence[QuantisedPiece], most: int) -> list[Case]:
     cases = cases_of(known, most)
     if not cases:
         raise JamdError(
-            f"none of the {len(known)} pieces has eight bars of one length with six notes in each half"
+            f"there is no call to judge by in {len(known)} piece{'s' * (len(known) != 1)}: it takes eight"
+            " bars of one length with six notes in each half"
         )
     return cases
 

@@ -34,9 +34,14 @@ def turns_of(player: Ints, jamd: Ints, lines: Ints, steps: int) -> tuple[list[tu
     return [(int(lines[first]), int(lines[last])) for first, last in edges.reshape(-1, 2)], False
 
 
+def bars_struck(piece: QuantisedPiece) -> Ints:
+    """The bars, rising, in which notes begin that are there to learn from: in a session, the player's."""
+    return np.unique(np.searchsorted(piece.bar_lines, piece.step[piece.learned], side="right") - 1)
+
+
 def bars_of_player(piece: QuantisedPiece) -> Bools:
     """The bars of a session (bars,) in which the player strikes a note, and their short rests between."""
-    own = piece.part != piece.context_part
+    own = piece.learned
     mine, theirs = _strikes(piece.step[own], piece.bar_lines), _strikes(piece.step[~own], piece.bar_lines)
     return _with_rests(mine > 0, (mine == 0) & (theirs == 0))
 
@@ -52,7 +57,7 @@ def player_alone(piece: QuantisedPiece) -> QuantisedPiece:
     bars, lines = bars_of_player(piece), piece.bar_lines
     lengths = np.diff(lines)
     removed = np.cumsum(np.where(bars, 0, lengths)) - np.where(bars, 0, lengths)  # steps, before each bar
-    chosen = piece.part != piece.context_part
+    chosen = piece.learned
     step = piece.step[chosen]
     bar = np.searchsorted(lines, step, side="right") - 1
     gaps = np.append(np.flatnonzero(~bars), len(bars))

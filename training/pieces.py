@@ -70,6 +70,11 @@ class QuantisedPiece:
     def steps(self) -> int:
         return int(self.bar_lines[-1])
 
+    @property
+    def learned(self) -> npt.NDArray[np.bool_]:
+        """Which notes (notes,) are there to learn from: all, but in a session not jamd's own."""
+        return self.part != self.context_part
+
 
 def keeps_time(start_beats: npt.NDArray[np.float64], periods: tuple[float, ...] = GRID_BEATS) -> bool:
     """Whether onsets (notes,) return in one of these periods, as those of a recording without beats do not.
@@ -181,7 +186,10 @@ def read(
     _check(piece, where)
     session = sessions.session_of(piece, where)
     if session is not None:  # jamd's clock was the time
-        return replace(quantised(session, name, sha256), context_part=sessions.JAMD)
+        played = replace(quantised(session, name, sha256), context_part=sessions.JAMD)
+        if not played.learned.any():  # each note of theirs was doubled by a longer one of jamd's
+            raise MidiFileError(f"{where} holds nothing but what jamd played")
+        return played
     if annotation is None:
         return _unannotated(piece, where, name, sha256, assume_grid)
     with blaming_the_beats(where):

@@ -98,7 +98,7 @@ def read_of(piece: QuantisedPiece, name: str, beat_track: bool, held_out: bool) 
         beat = TICKS if piece.on_grid else NO_BEAT
     # without a beat, bar lines are only where ticks would have them
     bars = None if beat == NO_BEAT else max(0, len(piece.bar_lines) - 1)
-    notes = int((piece.part != piece.context_part).sum())  # not what jamd played in a session
+    notes = int(piece.learned.sum())  # not what jamd played in a session
     return Read(name, notes, bars, beat, held_out)
 
 

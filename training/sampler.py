@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jamd.training import floor
 from jamd.training.batches import Batch, Conversation, batch_of, converse
 from jamd.training.pieces import QuantisedPiece
 from jamd.training.store import Pieces
@@ -38,15 +39,21 @@ class Sampler:
         self.chances /= self.chances[-1]
 
     def conversation(self, number: int) -> Conversation:
+        """A stretch of a piece from any bar on; where nothing but rests, or jamd's own part, come within it,
+        from a bar on in which a note begins. Raises ValueError for a piece without any."""
         rng = np.random.default_rng((self.seed, number))
-        while True:
-            piece = self.pieces[int(self.chances.searchsorted(rng.random(), side="right"))]
-            bar = int(rng.integers(len(piece.bar_lines) - 1))
-            if rng.random() < 0.5:  # where phrases of four bars begin, if the piece has such
-                bar -= bar % 4
-            conversation = converse(piece, bar, self.steps, rng, self.augment)
-            if conversation is not None:
-                return conversation
+        piece = self.pieces[int(self.chances.searchsorted(rng.random(), side="right"))]
+        bar = int(rng.integers(len(piece.bar_lines) - 1))
+        if rng.random() < 0.5:  # where phrases of four bars begin, if the piece has such
+            bar -= bar % 4
+        conversation = converse(piece, bar, self.steps, rng, self.augment)
+        if conversation is None:
+            struck = floor.bars_struck(piece)
+            if not len(struck):
+                raise ValueError(f"{piece.name} holds nothing to learn from")
+            conversation = converse(piece, int(rng.choice(struck)), self.steps, rng, self.augment)
+        assert conversation is not None
+        return conversation
 
     def draw(self, numbers: Sequence[int]) -> Batch:
         return batch_of([self.conversation(number) for number in numbers])

@@ -7,13 +7,14 @@ name: what judges today judges tomorrow, when there are more recordings.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from jamd.training import store
+from jamd.training import floor, store
 from jamd.training.pieces import QuantisedPiece
 
 SHARE_JUDGING = 0.2
@@ -24,6 +25,8 @@ FEWEST_TO_WATCH = 5
 """Pieces beside those that judge, of which one may be spared to tell when to stop."""
 STRETCH_BARS = 12
 """Where pieces are too few, stretches of this many bars are held out."""
+FEWEST_BARS = 3
+"""With notes: one to learn from, one to tell when to stop, and one to judge."""
 
 Pieces = Sequence[QuantisedPiece]
 
@@ -44,11 +47,28 @@ def split(pieces: Pieces, known: frozenset[str] = frozenset(), named: frozenset[
     if there are such, else those whose hashes come first. Pieces that a model has learned from already,
     `known`, judge only where there are no others.
 
-    Of a single piece stretches are held out. Raises ValueError when it is too short for that.
+    Of a single piece, and of a few that are too short, stretches are held out; of still less music, bars.
+    Raises ValueError, which says how much there is and how much it takes, for less than that.
     """
-    if len(pieces) == 1:
+    if len(pieces) > 1:
+        with suppress(ValueError):
+            return _by_pieces(pieces, known, named)
+    with suppress(ValueError):
         rest, judging = apart(pieces, SHARE_JUDGING)
         return Split(*apart(rest, SHARE_WATCHED), judging, whole=False)
+    bars = [bar for piece in pieces for bar in _by_bars(piece)]
+    if len(bars) < FEWEST_BARS:
+        notes = sum(int(piece.learned.sum()) for piece in pieces)
+        raise ValueError(
+            f"{notes} note{'s' * (notes != 1)} in {len(bars)} bar{'s' * (len(bars) != 1)}; to learn from some"
+            f" and hold some out takes {FEWEST_BARS} bars with notes at least"
+        )
+    return Split(bars[:-2], bars[-2:-1], bars[-1:], whole=False)
+
+
+def _by_pieces(pieces: Pieces, known: frozenset[str], named: frozenset[str]) -> Split:
+    """The same with whole pieces to judge. Raises ValueError when the rest is too short to tell when to
+    stop."""
     hashes, steps = hashes_of(pieces), steps_of(pieces)
     order = sorted(range(len(hashes)), key=lambda index: (hashes[index] in known, hashes[index]))
     first = [index for index in order if hashes[index] in named]
@@ -96,7 +116,7 @@ def chosen(pieces: Pieces, indices: Sequence[int]) -> Pieces:
 
 def apart(pieces: Pieces, share: float) -> tuple[Pieces, Pieces]:
     """Pieces cut in stretches, and about a share of these taken out, evenly over the music: what is left, and
-    what was taken. Raises ValueError when there is but one bar."""
+    what was taken. Raises ValueError when there is but one stretch with notes to learn from."""
     stretches = [stretch for piece in pieces for stretch in _stretches(piece)]
     if len(stretches) < 2:
         raise ValueError("too short to hold anything out")
@@ -108,13 +128,21 @@ def apart(pieces: Pieces, share: float) -> tuple[Pieces, Pieces]:
     return left, tuple(s for s, taken in zip(stretches, out, strict=True) if taken)
 
 
+def _by_bars(piece: QuantisedPiece) -> list[QuantisedPiece]:
+    """A piece cut before each bar in which a note to learn from begins, the first of them excepted."""
+    struck = floor.bars_struck(piece).tolist()
+    cuts = pairwise([0, *struck[1:], len(piece.bar_lines) - 1]) if struck else ()
+    return [_stretch(piece, first, last) for first, last in cuts]
+
+
 def _stretches(piece: QuantisedPiece) -> list[QuantisedPiece]:
-    """A piece in stretches of about `STRETCH_BARS`, two at least where it has two bars, that hold music."""
+    """A piece in stretches of about `STRETCH_BARS`, two at least where it has two bars; those in which there
+    is something to learn from."""
     bars = len(piece.bar_lines) - 1
     count = min(bars, max(2, round(bars / STRETCH_BARS)))
     cuts = np.linspace(0, bars, count + 1).round().astype(int).tolist()
     found = (_stretch(piece, first, last) for first, last in pairwise(cuts))
-    return [stretch for stretch in found if len(stretch.step)]
+    return [stretch for stretch in found if stretch.learned.any()]
 
 
 def _stretch(piece: QuantisedPiece, first_bar: int, last_bar: int) -> QuantisedPiece:
