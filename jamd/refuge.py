@@ -37,11 +37,14 @@ def write(path: Path, content: bytes) -> Path:
 
 def write_again(path: Path, content: bytes) -> None:
     """Put `content` at `path`, the folder made again if it is gone. Raises JamdError."""
-    with suppress(OSError):  # what it is that refuses is said by the writing
-        _make_again(path.parent)
     if path.parent.name.startswith(REFUGE) and not _is_ours(path.parent):
-        raise JamdError(f"cannot write {path}: {path.parent} is another's")
-    write_whole(path, content)
+        raise JamdError(f"cannot write {path}: {path.parent} is not this user's")
+    try:
+        write_whole(path, content)
+    except JamdError:  # it may have gone just now
+        if not _made_again(path.parent):
+            raise
+        write_whole(path, content)
 
 
 def elsewhere(path: Path, content: bytes, refused: JamdError) -> Path:
@@ -86,12 +89,16 @@ def _leave(place: Path) -> None:
         place.rmdir()
 
 
-def _make_again(gone: Path) -> None:
-    """Make a folder that is not there. One that somebody else makes at that moment is not taken for it: in a
-    folder that all may write in, it could be another user's."""
-    missing = [each for each in (gone, *gone.parents) if not each.exists()]
-    for each in reversed(missing):
-        each.mkdir(folder_mode(each))
+def _made_again(folder: Path) -> bool:
+    """Make a folder that is gone; whether that was it. One that somebody else makes at this moment is not
+    taken for it: where all may write, it could be another user's."""
+    try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        for each in reversed(missing):
+            each.mkdir(folder_mode(each))
+    except OSError:
+        return False
+    return bool(missing)
 
 
 def _is_ours(place: Path) -> bool:

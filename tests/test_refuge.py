@@ -96,6 +96,23 @@ def test_a_folder_deleted_in_mid_session_is_made_again_with_all_that_was_played(
     assert caplog.messages == []
 
 
+def test_a_folder_that_is_deleted_while_it_is_written_in_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = new(tmp_path / "gigs" / "jam.mid")
+    bar(kept, 0)
+    flush = os.fsync
+
+    def flushed(handle: int) -> None:
+        monkeypatch.setattr(os, "fsync", flush)
+        shutil.rmtree(tmp_path / "gigs")
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    bar(kept, 1)
+    assert pitches(tmp_path / "gigs" / "jam.mid") == bars(2)
+    assert caplog.messages == []
+
+
 def test_a_folder_deleted_after_the_last_note_is_made_again_at_the_end(tmp_path: Path) -> None:
     with new(tmp_path / "gigs" / "jam.mid") as kept:
         bar(kept, 0)
