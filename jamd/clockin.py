@@ -36,6 +36,8 @@ HURRIED = 0.5
 """An interval so much shorter, after a gap: ticks that were held up come all at once."""
 MOST_DOUBTED = 3
 """Ticks in a row that a new tempo can make seem lost; where more are, the clock itself was."""
+COARSE_TICKS = TICKS_PER_STEP
+"""What a song position may be off: it counts sixteenths, and may be said anywhere in one."""
 GONE_SECONDS = 2.0
 """Without a tick for so long, a running clock is gone; what is shorter is bridged."""
 SHORTEST_SECONDS, LONGEST_SECONDS = (
@@ -132,7 +134,8 @@ class ClockIn(Free):
     and has ticked since it does.
 
     Our position never runs backwards: wherever the master goes, we go on from where we are with the next
-    step, and its bar lines become ours.
+    step, and its bar lines become ours. Where they fall on ours already, as at the end of a DAW's loop, the
+    grid goes on as if nothing was said.
     """
 
     name = "MIDI clock"
@@ -143,9 +146,11 @@ class ClockIn(Free):
         self._told = False  # the master has said whether it plays
         self._begins = False  # with the next tick
         self._lost = False
+        self._stopped_after: int | None = None  # the pulse's tick, if the grid ran until then
         self._next = 0  # our position in ticks at the next tick
         self._reached = 0  # the tick that the grid came to without the master
         self._song_next = 0  # the position in the master's song
+        self._song_told: int | None = None  # where a continue is to go on
 
     @property
     def due_seconds(self) -> float | None:
@@ -154,22 +159,24 @@ class ClockIn(Free):
 
     def clocked(self, message: mido.Message, seconds: float) -> None:
         """Take in one of MESSAGES; anything else changes nothing."""
-        if self.running and message.type in ("start", "stop", "continue"):
+        if self.running and message.type in ("start", "stop", "continue", "songpos"):
             self._reach(seconds)
         match message.type:
             case "clock":
                 self._tick(seconds)
             case "start":
-                self._told = True
-                self._begin(0)
+                self._play(0, seconds)
             case "continue":
-                self._told = True
-                self._begin(self._song_next)
+                self._play(self._song_next if self._song_told is None else self._song_told, seconds)
             case "stop":
+                if self.running:
+                    self._stopped_after = self._pulse.tick
                 self._told = True
                 self.stop()
-            case "songpos" if not self.running:
-                self._song_next = message.pos * TICKS_PER_STEP
+            case "songpos":
+                self._song_told = message.pos * TICKS_PER_STEP
+                if self.running and not self._stays(self._song_told, COARSE_TICKS):
+                    self._begin(self._song_told)
 
     def advance(self, seconds: float) -> None:
         """Stand still when the clock is gone. Its next tick goes on where it would be by now."""
@@ -190,6 +197,33 @@ class ClockIn(Free):
         self._begin(1 - round((seconds - pulse.seconds) / pulse.interval_seconds))
         self._place(0)
 
+    def _play(self, song_tick: int, seconds: float) -> None:
+        """The master plays from this tick of its song on, or goes on playing: at the end of a loop it may say
+        so although it never stood, or say stop and continue in one breath."""
+        goes_on = self.running or self._stopped_just_now(seconds)
+        self._told, self._song_told = True, None
+        if goes_on and not self._begins and self._stays(song_tick, 1):
+            self.running = True
+        else:
+            self._begin(song_tick)
+
+    def _stopped_just_now(self, seconds: float) -> bool:
+        """Whether the grid ran until now: the tick after the last one has yet to come."""
+        pulse = self._pulse
+        if self._stopped_after != pulse.tick or pulse.interval_seconds is None:
+            return False
+        return seconds < pulse.seconds + 2 * pulse.interval_seconds
+
+    def _stays(self, song_tick: int, slack_ticks: int) -> bool:
+        """Take this for the next tick of the song, if our bar lines stay where they are then, or are off by
+        so little that the master cannot mean it."""
+        bar_ticks = self.transport.metre.steps_per_bar * TICKS_PER_STEP
+        off_ticks = (song_tick - self._song_next + bar_ticks // 2) % bar_ticks - bar_ticks // 2
+        if abs(off_ticks) > slack_ticks:
+            return False
+        self._song_next = song_tick - off_ticks
+        return True
+
     def stop(self) -> None:
         """The master stands still. A continue goes on from here."""
         self.running = self._begins = self._lost = False
@@ -204,7 +238,7 @@ class ClockIn(Free):
         self._song_next = song_tick
         self._next = max(self._next, self._reached)
         self._next += (song_tick - self._next) % TICKS_PER_STEP
-        self.running, self._begins = False, True
+        self._begins = True
 
     def _tick(self, seconds: float) -> None:
         before, pulse = self._pulse.tick, self._pulse
@@ -212,6 +246,8 @@ class ClockIn(Free):
         if pulse.interval_seconds is not None:
             tempo = 60.0 / TICKS_PER_BEAT / pulse.interval_seconds
             self.transport = replace(self.transport, tempo=tempo)
+        if self.running or self._begins:
+            self._song_told = None
         if self._begins:
             self._place(1)
         elif self.running or self._lost:

@@ -35,6 +35,9 @@ from jamd.voice import Voice
 LEAD_SECONDS = 0.03
 """How long before a step the one before it is closed, so that an answer is begun before its bar line. Never
 more than half a step: until then a note still belongs to the step that is being closed."""
+BREATH_SECONDS = 0.1
+"""So long after the grid stood still the turn may yet go on: at the end of its loop, a DAW says stop and
+continue in one breath."""
 SHOWN_STEPS = 128
 WAITING = 1024
 """Messages kept until the grid begins."""
@@ -72,6 +75,8 @@ class Engine:
             self._metronome = Metronome(rig.click, self._pass_on, rig.early_seconds, rig.click_until_step)
         self._waiting: deque[tuple[mido.Message, float]] = deque(maxlen=WAITING)  # for the grid to begin
         self._told_tempo = self._transport.tempo
+        self._told_jump = False
+        self._rest_seconds: float | None = None  # when the turn is over, if the grid does not go on before
         self._shown: deque[tuple[Frame, Frame]] = deque(maxlen=SHOWN_STEPS)
         rig.desk.begin(self._partner, sync)
         self._show()
@@ -88,7 +93,8 @@ class Engine:
     def run(self) -> None:
         """Play until Stop. Whatever happens, every note that was started is stopped."""
         with ExitStack() as at_the_end:  # the last first, and each whatever becomes of the others
-            for end in (self._output.close, self._partner.end, self._stand, self._sync.close):
+            partner = self._partner
+            for end in (self._output.close, partner.end, partner.rest, self._stand, self._sync.close):
                 at_the_end.callback(end)
             self._follow()
             while not isinstance(event := self._clock.wait(self.inbox, self._deadline()), Stop):
@@ -99,7 +105,7 @@ class Engine:
     def _deadline(self) -> float | None:
         """The next instant that matters, in seconds; None before the grid has begun."""
         rig, transport = self._rig, self._transport
-        instants = [self._sync.due_seconds, self._partner.due_seconds]
+        instants = [self._sync.due_seconds, self._partner.due_seconds, self._rest_seconds]
         if self._running:
             instants.append(self._close_seconds())
         if rig.clock_out is not None:
@@ -144,6 +150,8 @@ class Engine:
         if (due := self._sync.due_seconds) is not None and due <= now:
             self._sync.advance(now)
             self._follow()
+        if self._rest_seconds is not None and self._rest_seconds <= now:
+            self._rest()
         self._partner.advance()
         if rig.clock_out is not None:
             rig.clock_out.advance(self._transport, self._clock.now())
@@ -215,28 +223,42 @@ class Engine:
         """Take over where the sync has the grid."""
         sync, before = self._sync, self._transport
         self._transport = self._partner.transport = sync.transport
+        jumped = sync.transport.downbeat_step - before.downbeat_step
         if sync.running != self._running:
             self._running = sync.running
-            if self._running:
-                self._begin()
-            else:
+            if not self._running:
                 self._stand()
-        elif self._running and sync.transport.downbeat_step != before.downbeat_step:
-            self._partner.rest()
-            self._begin_song()
+            elif self._rest_seconds is not None and sync.transport is before:
+                self._go_on()
+            else:
+                self._begin()
+        elif self._running and jumped % before.metre.steps_per_bar:
+            self._move()
+        elif self._running and jumped and self._rig.clock_out is not None:
+            self._rig.clock_out.resume(self._transport, self._clock.now())  # another place in the same song
 
     def _begin(self) -> None:
         """The grid runs. What was played on it before that was known is heard now."""
-        self._partner.rest()
+        self._rest()
         self._begin_song()
-        open_step, now = self._partner.step, self._clock.now()
-        waiting = list(self._waiting)
+        self._hear_waiting()
+        self._partner.turns.extend(self._transport.step_at(self._clock.now()) + 1, self._transport)
+
+    def _hear_waiting(self) -> None:
+        open_step, waiting = self._partner.step, list(self._waiting)
         self._waiting.clear()
         for message, seconds in waiting:
             is_on = message.type == "note_on" and message.velocity > 0
             if not is_on or self._transport.position_at(seconds) >= open_step - 0.5:
                 self._hear(message, max(seconds, self._transport.seconds_at(open_step - 0.5)))
-        self._partner.turns.extend(self._transport.step_at(now) + 1, self._transport)
+
+    def _move(self) -> None:
+        """The bar lines are elsewhere, at once."""
+        if not self._told_jump:
+            self._told_jump = True
+            log.warning("%s jumps: its bars begin elsewhere, and turns begin with them", self._sync.name)
+        self._partner.move()
+        self._begin_song()
 
     def _begin_song(self) -> None:
         """Bars are counted from somewhere."""
@@ -249,13 +271,27 @@ class Engine:
             self._metronome.begin(max(self._partner.step, round(position)), transport)
 
     def _stand(self) -> None:
-        """The grid stands still."""
+        """The grid stands still, and nothing sounds."""
         self._waiting.clear()
-        self._partner.rest()
+        self._partner.pause()
+        self._rest_seconds = self._clock.now() + BREATH_SECONDS
         if self._rig.clock_out is not None:
             self._rig.clock_out.stop(self._clock.now())
         if self._metronome is not None:
             self._metronome.stop()
+        self._show()
+
+    def _go_on(self) -> None:
+        """It only took breath: the turn goes on where it was."""
+        self._rest_seconds = None
+        self._partner.go_on()
+        self._begin_song()
+        self._hear_waiting()
+
+    def _rest(self) -> None:
+        """Nobody's turn."""
+        self._rest_seconds = None
+        self._partner.rest()
         self._show()
 
     def _close_seconds(self) -> float:

@@ -52,6 +52,7 @@ class Metronome:
         self._click, self._send, self._early_seconds = click, send, early_seconds
         self._until_step = until_step
         self._next: int | None = None  # the step of the next click
+        self._unheard = 0  # the first step that has not clicked yet
         self._off: float | None = None  # the position at which the last one ends
 
     def due_seconds(self, transport: Transport) -> float | None:
@@ -61,7 +62,7 @@ class Metronome:
 
     def begin(self, open_step: int, transport: Transport) -> None:
         """The grid runs from this step on."""
-        self._next = self._at_or_after(open_step, transport)
+        self._next = self._at_or_after(max(open_step, self._unheard), transport)
 
     def stop(self) -> None:
         """The grid stands, and what clicks is over."""
@@ -79,7 +80,7 @@ class Metronome:
             elif self._next is not None:
                 velocity = WEAK if transport.step_in_bar(self._next) else STRONG
                 self._send(mido.Message("note_on", note=note, channel=channel, velocity=velocity))
-                self._off = self._next + LENGTH_STEPS
+                self._off, self._unheard = self._next + LENGTH_STEPS, self._next + 1
                 self._next = self._at_or_after(self._next + 1, transport)
 
     def _at_or_after(self, step: int, transport: Transport) -> int | None:

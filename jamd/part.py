@@ -213,6 +213,10 @@ class Part:
         """End all that sounds."""
         self._scheduler.clear()
         self.voice.forget()
+        self.hush(transport)
+
+    def hush(self, transport: Transport) -> None:
+        """End what sounds now; what is to come is still to come."""
         beats = transport.beats_at(self._clock.now())
         for message in self._output.silence():
             self._sent(message, beats)

@@ -51,6 +51,7 @@ class Partner:
         self._swing = Swing()
         self._quiet_steps = self._late_steps = self._faults_in_a_row = 0
         self._again: str | None = None  # "loop" or "vary": what the next answer is
+        self._paused = False
 
     # The player's time
 
@@ -76,12 +77,34 @@ class Partner:
 
     def rest(self) -> None:
         """Nobody has the floor: the time stands still, or begins somewhere."""
+        self._paused = False
         if self.turns.turn is not Turn.WAIT:
             self.turns.rest()
             self._note_span(Change.ANSWER_INTERRUPTED)
         self.cut()
         if self.looping:
             self._ask_again()  # it goes on from the next bar line
+
+    def pause(self) -> None:
+        """The time stands still: nothing sounds, and nothing is sent until it goes on."""
+        self._paused = True
+        self.part.hush(self.transport)
+
+    def go_on(self) -> None:
+        """It goes on, and the turn with it."""
+        self._paused = False
+
+    def move(self) -> None:
+        """The bar lines are elsewhere. An answer ends, and a call begins anew with them."""
+        if self.turns.turn is Turn.ANSWER:
+            self.rest()
+        elif self.turns.turn is Turn.CALL:
+            self.turns.move(self.step, self.transport)
+            last, start = self.account.spans[-1], self.turns.start_step / STEPS_PER_BEAT
+            self.account.spans[-1] = replace(
+                last, end_beats=min(last.end_beats, max(last.start_beats, start))
+            )
+            self._note_span(Change.CALL_BEGINS)
 
     def _place(self, step: int) -> Place:
         return Place(self.transport.step_in_bar(step), self.transport.metre.steps_per_bar)
@@ -236,6 +259,8 @@ class Partner:
     @property
     def due_seconds(self) -> float | None:
         """The next instant that matters to jamd's part."""
+        if self._paused:
+            return None
         due = self.part.due_seconds(self.transport)
         if not self._awaiting:
             return due
@@ -244,6 +269,8 @@ class Partner:
 
     def advance(self) -> None:
         """Send what is due; lose patience."""
+        if self._paused:
+            return
         self.part.advance(self.transport)
         if self._awaiting and self._patience_seconds() <= self._clock.now():
             self._give_up("no answer in time")

@@ -110,6 +110,14 @@ class Turns:
             bar = transport.bar_of(self.start_step) + form.call_bars
             self.end_step = transport.bar_line(max(bar, transport.bar_of(step) + 1))
 
+    def move(self, step: int, transport: Transport) -> None:
+        """The bar lines are elsewhere: a call goes on as if it began in the bar that holds this step."""
+        if self.turn is Turn.CALL:
+            bar = transport.bar_of(step)
+            self.start_step = max(self.start_step, transport.bar_line(bar))
+            if self.end_step is not None and self.form.call_bars is not None:
+                self.end_step = transport.bar_line(bar + self.form.call_bars)
+
     def answer(self, start_step: int, steps: int) -> Change:
         """jamd has the floor from this step on, for so long."""
         self._begin(Turn.ANSWER, start_step, start_step + steps)

@@ -13,8 +13,11 @@ from fakes import Jam, Pad, Parrot, jam, note, pedal
 from jamd.clock import Inbox, ManualClock
 from jamd.clockin import TICKS_PER_BEAT, ClockIn
 from jamd.events import Clocked, Event, Received
+from jamd.metronome import Click
+from jamd.rig import Rig
 from jamd.snapshot import Turn
 from jamd.transport import Metre, Transport
+from jamd.turns import Form
 
 BAR = 4 * TICKS_PER_BEAT
 JITTER_SECONDS = 0.003
@@ -247,3 +250,177 @@ def test_a_key_let_go_while_others_are_struck_and_all_stands_is_let_go() -> None
     parrot = Parrot()
     jam(script, 12.0, parrot, clocked=True)
     assert not any(60 in player.sounding for player, _, _ in parrot.heard[16:])
+
+
+# A master that goes on, or elsewhere, while it runs.
+
+TICK = 60 / 120 / TICKS_PER_BEAT
+
+LOOPS = {
+    "continue": ["continue"],
+    "position and continue": ["songpos", "continue"],
+    "position alone": ["songpos"],
+    "stop, position and continue": ["stop", "songpos", "continue"],
+    "start": ["start"],
+    "stop and start": ["stop", "start"],
+    "start and continue": ["start", "continue"],
+}
+"""What masters say at the end of a loop."""
+
+
+def loop_end(seconds: float, words: list[str], song_step: int = 0) -> list[Clocked]:
+    """At this instant all of it, the position being this sixteenth of the song."""
+    more = {"songpos": {"pos": song_step}}
+    return [event for word in words for event in say(seconds, word, **more.get(word, {}))]
+
+
+@pytest.mark.parametrize("words", LOOPS.values(), ids=LOOPS)
+@pytest.mark.parametrize("after_seconds", [-0.002, 0.002])
+def test_where_a_loop_leaves_the_bar_lines_the_turn_goes_on(words: list[str], after_seconds: float) -> None:
+    """The master loops over one bar, and says so just before the bar line or just after it. Two bars are
+    played, a note a beat, and two are the answer, a note a beat."""
+    beats = ticks(steady(120), 20)
+    script = [say(0.99, "start"), clock(beats)]
+    script += [loop_end(1.0 + 2.0 * bar + after_seconds, words) for bar in range(1, 5)]
+    script += [note(1.005 + 0.5 * beat, 60 + beat, 1.4 + 0.5 * beat) for beat in range(8)]
+    played = jam(script, 9.9, Parrot(), Form(2, 2), clocked=True, feel=0.0)
+    assert begun(played) == pytest.approx([5.0 + 0.5 * beat for beat in range(8)], abs=0.003)
+    assert played.engine.account.turns == 1
+    assert not played.engine.account.faults
+
+
+def test_a_note_that_sounds_over_the_end_of_a_loop_goes_on() -> None:
+    beats = ticks(steady(120), 20)
+    script = [say(0.99, "start"), clock(beats), note(1.0, 60, 1.4)]
+    script += [loop_end(0.998 + second, ["songpos", "continue"]) for second in range(2, 9, 2)]
+    played = jam(script, 8.5, Pad(), Form(1, 2), clocked=True)
+    assert [(round(seconds, 2), what) for seconds, what, _ in played.notes] == [(3.0, "on"), (7.0, "off")]
+
+
+def test_a_master_that_says_continue_though_it_never_stood() -> None:
+    """At each loop of two seconds, amid a beat of the player's and a tick before the bar line."""
+    beats = ticks(steady(120), 20, start_seconds=0.003)
+    script = [say(0.0, "start"), clock(beats), *(say(2.0 * bar + 0.001, "continue") for bar in range(1, 5))]
+    script += [note(0.5 * beat + 0.005, 60 + beat, 0.5 * beat + 0.45) for beat in range(8)]
+    played = jam(script, 9.5, Parrot(), Form(2, 2), clocked=True, feel=0.0)
+    assert begun(played) == pytest.approx([4.003 + 0.5 * beat for beat in range(8)], abs=0.003)
+
+
+def test_jamd_is_started_amid_a_song_and_a_loop_tells_where_its_bars_are() -> None:
+    """The first note, on the second beat of the master's bar, is taken for beat 1; the loop's end at 5.0 says
+    better, so that the call goes on from there and is answered a bar later."""
+    beats = ticks(steady(120), 20)
+    script = [clock(beats), note(3.5, 60, 3.7), note(6.0, 62, 6.2)]
+    script += [loop_end(4.998, ["songpos", "continue"], 16)]
+    played = jam(script, 9.5, Pad(), clocked=True)
+    assert [(round(seconds, 2), what) for seconds, what, _ in played.notes] == [(7.0, "on"), (9.0, "off")]
+
+
+@pytest.mark.parametrize("words", [["songpos", "continue"], ["songpos"], ["stop", "songpos", "continue"]])
+def test_where_the_bar_lines_move_it_is_said_and_turns_go_by_the_new_ones(
+    words: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A loop of seven beats: bars begin at 1.0, 3.0; 4.5, 6.5; 8.0, 10.0 ... An answer that is cut by it ends
+    at once, and the next call is answered on a new bar line. It is said once."""
+    beats = ticks(steady(120), 40)
+    script = [say(0.99, "start"), clock(beats), note(1.5, 60, 1.7), note(4.7, 60, 4.9)]
+    script += [loop_end(4.498, words), loop_end(7.998, words), note(8.2, 60, 8.4)]
+    with caplog.at_level(logging.WARNING, "jamd"):
+        played = jam(script, 12.1, Pad(), clocked=True)
+    assert [(round(seconds, 2), what) for seconds, what, _ in played.notes] == [
+        (3.0, "on"), (4.5, "off"), (6.5, "on"), (8.0, "off"), (10.0, "on"), (12.0, "off"),
+    ]  # fmt: skip
+    said = ["MIDI clock jumps: its bars begin elsewhere, and turns begin with them"]
+    assert caplog.messages == ([] if "stop" in words else said)
+
+
+def test_a_call_goes_on_over_a_jump_and_is_answered_on_a_new_bar_line() -> None:
+    """The player has finished as the master jumps back from beat 3 of the bar to its beginning."""
+    beats = ticks(steady(120), 20)
+    script = [say(0.99, "start"), clock(beats), note(1.0, 60, 1.4)]
+    script += [loop_end(1.998, ["songpos", "continue"], 32)]
+    played = jam(script, 6.5, Pad(), clocked=True)
+    assert [(round(seconds, 2), what) for seconds, what, _ in played.notes] == [(4.0, "on"), (6.0, "off")]
+    spans = [(span.start_beats, span.end_beats, span.turn) for span in played.engine.account.spans]
+    assert spans == [(0, 2, Turn.CALL), (2, 6, Turn.CALL), (6, 10, Turn.ANSWER)]
+
+
+def test_an_open_call_whose_player_waits_is_answered_after_a_jump() -> None:
+    form = Form(call_bars=None, answer_bars=1, silence_beats=4)
+    beats = ticks(steady(120), 20)
+    script = [say(0.99, "start"), clock(beats), note(1.0, 60, 1.4)]
+    script += [loop_end(2.498, ["songpos", "continue"], 32)]
+    assert begun(jam(script, 6.0, Pad(), form, clocked=True)) == [pytest.approx(3.5, abs=0.003)]
+
+
+def test_start_pressed_again_amid_a_song_is_bar_one() -> None:
+    beats = ticks(steady(120), 20)
+    script = [say(0.99, "start"), clock(beats), note(1.0, 60, 1.4), say(2.498, "start"), note(2.51, 62, 2.9)]
+    played = jam(script, 6.9, Pad(), clocked=True)
+    assert begun(played) == [pytest.approx(4.5, abs=0.003)]
+
+
+def test_start_said_twice_before_the_first_tick_is_one() -> None:
+    beats = ticks(steady(120), 12)
+    script = [say(0.97, "start"), say(0.98, "start"), say(0.99, "continue"), clock(beats), note(1.0, 60, 1.4)]
+    assert begun(jam(script, 5.5, Pad(), clocked=True)) == [pytest.approx(3.0, abs=0.002)]
+
+
+def test_stop_without_a_start_then_start() -> None:
+    beats = ticks(steady(120), 20)
+    script = [clock(beats), say(1.3, "stop"), say(1.4, "stop"), note(1.6, 60, 1.7), say(2.99, "start")]
+    script += [note(3.1, 62, 3.3)]
+    assert begun(jam(script, 8.0, Pad(), clocked=True)) == [pytest.approx(5.0, abs=0.002)]
+
+
+def test_continue_after_a_stop_at_another_position_has_the_songs_bar_lines() -> None:
+    """Stopped on beat 2 and continued on beat 4 of another bar: a beat later a bar begins."""
+    beats, later = ticks(steady(120), 1), ticks(steady(120), 16, start_seconds=4.0)
+    script = [say(0.99, "start"), clock(beats), say(1.49, "stop"), say(2.0, "songpos", pos=200)]
+    script += [say(2.5, "songpos", pos=44), say(3.99, "continue"), clock(later), note(4.6, 60, 4.8)]
+    assert begun(jam(script, 9.0, Pad(), clocked=True)) == [pytest.approx(6.5, abs=0.002)]
+
+
+def test_a_position_said_again_and_again_anywhere_in_its_sixteenth_changes_nothing() -> None:
+    """Some masters say where they are every beat, rounded to a sixteenth."""
+    beats = ticks(steady(120), 20)
+    script = [say(0.99, "start"), clock(beats), note(1.0, 60, 1.4)]
+    for number in range(3, 18 * TICKS_PER_BEAT, TICKS_PER_BEAT + 1):
+        script += [say(beats[number] + 0.004, "songpos", pos=number // 6)]
+    played = jam(script, 5.5, Pad(), clocked=True)
+    assert [(round(seconds, 2), what) for seconds, what, _ in played.notes] == [(3.0, "on"), (5.0, "off")]
+
+
+@pytest.mark.parametrize("metre", ["3/4", "7/8", "12/8"])
+def test_loops_in_other_metres(metre: str) -> None:
+    bar_seconds = Metre.parse(metre).steps_per_bar / 8
+    beats = ticks(steady(120), 60)
+    script = [say(0.99, "start"), clock(beats), note(1.0, 60, 1.4)]
+    song_step = Metre.parse(metre).steps_per_bar * 4
+    script += [
+        loop_end(0.998 + bar_seconds * bar, ["songpos", "continue"], song_step) for bar in (1, 2, 3, 5)
+    ]
+    played = jam(script, 1.2 + 5 * bar_seconds, Pad(), Form(2, 2), metre=metre, clocked=True)
+    assert [(round(seconds, 2), what) for seconds, what, _ in played.notes[:1]] == [
+        (round(1.0 + 2 * bar_seconds, 2), "on")
+    ]
+    assert played.notes[1][0] == pytest.approx(1.0 + 4 * bar_seconds, abs=0.003)
+
+
+@pytest.mark.parametrize("words", LOOPS.values(), ids=LOOPS)
+def test_the_click_goes_on_through_a_loop(words: list[str]) -> None:
+    beats = ticks(steady(120), 12)
+    script = [say(0.99, "start"), clock(beats), loop_end(2.998, words), loop_end(5.002, words)]
+    played = jam(script, 6.9, Pad(), rig=Rig(click=Click()), clocked=True)
+    assert begun(played) == pytest.approx([1.0 + 0.5 * beat for beat in range(12)], abs=0.004)
+
+
+def test_the_pedal_and_keys_that_are_down_stay_down_through_a_loop() -> None:
+    """A chord held over the end of the loop is one long chord."""
+    beats = ticks(steady(120), 20)
+    script = [say(0.99, "start"), clock(beats), note(2.0, 60, 4.0), loop_end(2.998, LOOPS["stop and start"])]
+    parrot = Parrot()
+    jam(script, 8.0, parrot, Form(2, 2), clocked=True)
+    sounding = [step for step, (player, _, _) in enumerate(parrot.heard) if player.sounding]
+    assert sounding == list(range(8, 24))
+    assert sum(len(player.onsets) for player, _, _ in parrot.heard) == 1
