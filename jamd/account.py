@@ -9,16 +9,19 @@ from typing import Protocol
 import mido
 
 from jamd.snapshot import Span
+from jamd.transport import Metre
 
 REMEMBERED_TURNS = 1000
 
 
 class Recorder(Protocol):
-    """Takes what was played, by part ("player" or "jamd"), and how fast, and never blocks."""
+    """Takes what was played, by part ("player" or "jamd"), how fast and in which bars, and never blocks."""
 
     def record(self, part: str, beats: float, message: mido.Message) -> None: ...
 
     def tempo(self, beats: float, tempo: float) -> None: ...
+
+    def metre(self, beats: float, metre: Metre) -> None: ...
 
 
 @dataclass(slots=True)

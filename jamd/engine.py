@@ -75,6 +75,7 @@ class Engine:
             self._metronome = Metronome(rig.click, self._pass_on, rig.early_seconds, rig.click_until_step)
         self._waiting: deque[tuple[mido.Message, float]] = deque(maxlen=WAITING)  # for the grid to begin
         self._told_tempo = self._transport.tempo
+        self._told_bar = (0, self._transport.metre)  # a step on which a bar begins, and the metre since
         self._told_jump = False
         self._rest_seconds: float | None = None  # when the turn is over, if the grid does not go on before
         self._shown: deque[tuple[Frame, Frame]] = deque(maxlen=SHOWN_STEPS)
@@ -305,19 +306,33 @@ class Engine:
         if abs(self._transport.tempo / self._told_tempo - 1) > TOLD_TEMPO:
             self._told_tempo = self._transport.tempo
             self._recorder.tempo(step / STEPS_PER_BEAT, self._told_tempo)
+        if self._transport.step_in_bar(step) == 0:
+            self._tell_bar(step)
         player = self._roll.close(step)
         self._shown.append((player, self._partner.close(player)))
         self._show()
 
+    def _tell_bar(self, step: int) -> None:
+        """A bar begins here: worth a line in the session's file if it would have none otherwise."""
+        since, told = self._told_bar
+        metre = self._transport.metre_at(step)
+        if metre != told or (step - since) % told.steps_per_bar:
+            self._told_bar = (step, metre)
+            self._recorder.metre(step / STEPS_PER_BEAT, metre)
+
     def _show(self) -> None:
         partner, transport = self._partner, self._transport
         begun = self._running or partner.step > 0
+        step, metre = partner.step, transport.metre_at(partner.step)
+        line_step = step - transport.step_in_bar(step)
+        # where bars would have begun to be counted if this had always been the metre
+        downbeat_step = line_step - transport.bar_of(step) * metre.steps_per_bar
         self.snapshot = Snapshot(
             turn=partner.turns.turn,
             turns=partner.account.turns,
             tempo=transport.tempo,
-            metre=transport.metre,
-            downbeat_step=transport.downbeat_step,
+            metre=metre,
+            downbeat_step=downbeat_step,
             position_steps=float(partner.step) if begun else None,
             first_step=partner.step - len(self._shown),
             player=tuple(player for player, _ in self._shown),

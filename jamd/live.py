@@ -29,6 +29,7 @@ from jamd.rig import Rig
 from jamd.sync import Sync
 from jamd.takes import Takes
 from jamd.terminal import let_go_of_closed, terminals
+from jamd.transport import Metre
 from jamd.turns import Form
 from jamd.voice import Voice
 from jamd.worker import ThreadWorker
@@ -103,6 +104,8 @@ class NoRecorder:
     def record(self, part: str, beats: float, message: object) -> None: ...
 
     def tempo(self, beats: float, tempo: float) -> None: ...
+
+    def metre(self, beats: float, metre: Metre) -> None: ...
 
 
 @contextmanager

@@ -173,7 +173,7 @@ class Part:
 
     def _swung(self, step: int) -> float | None:
         """Where a step between two beats lies for a player who swings."""
-        metre = self._transport.metre
+        metre = self._transport.metre_at(step)
         step_in_beat = self._transport.step_in_bar(step) % STEPS_PER_BEAT
         if self.swing_share is None or metre.unit != 4 or step_in_beat == 0:
             return None

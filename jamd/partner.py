@@ -107,7 +107,7 @@ class Partner:
             self._note_span(Change.CALL_BEGINS)
 
     def _place(self, step: int) -> Place:
-        return Place(self.transport.step_in_bar(step), self.transport.metre.steps_per_bar)
+        return Place(self.transport.step_in_bar(step), self.transport.metre_at(step).steps_per_bar)
 
     # Turns
 

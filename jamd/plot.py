@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 
 import matplotlib.style
@@ -16,11 +16,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from jamd.bars import Bars
 from jamd.errors import UsageError
 from jamd.files import write_whole
-from jamd.note import Note
+from jamd.note import STEPS_PER_BEAT, Note
 from jamd.snapshot import Span, Turn
-from jamd.transport import Metre
 from jamd.view import OWN_COLOUR, PLAYER_COLOUR
 
 WIDTH_INCHES, DOTS_PER_INCH = 14.0, 150
@@ -34,17 +34,28 @@ COLOURS = {Turn.CALL: PLAYER_COLOUR, Turn.ANSWER: OWN_COLOUR}
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What every row of the picture has in common."""
+    """What every row of the picture has in common. `rows` are the numbers of their first bars, and last that
+    of the bar with which the picture ends."""
 
-    beats_per_bar: float
-    bars: int
+    bars: Bars
     bars_per_row: int
+    rows: tuple[int, ...]
     lowest: int
     highest: int
 
+    def beats_of(self, row: int) -> tuple[float, float]:
+        """Where a row begins and ends. The first one begins with the upbeat."""
+        first, last = (self.line_beats(bar) for bar in self.rows[row : row + 2])
+        return (first if row else 0.0), last
+
+    def line_beats(self, bar: int) -> float:
+        return self.bars.bar_line(bar) / STEPS_PER_BEAT
+
     @property
-    def rows(self) -> int:
-        return ceil(self.bars / self.bars_per_row)
+    def beats_per_inch(self) -> float:
+        """The longest row fills the width."""
+        spans = [self.beats_of(row) for row in range(len(self.rows) - 1)]
+        return max(right - left for left, right in spans) / (WIDTH_INCHES - 1.5 * MARGIN_INCHES)
 
     @property
     def row_inches(self) -> float:
@@ -52,7 +63,7 @@ class _Layout:
 
     @property
     def height_inches(self) -> float:
-        return HEAD_INCHES + self.rows * (self.row_inches + GAP_INCHES)
+        return HEAD_INCHES + (len(self.rows) - 1) * (self.row_inches + GAP_INCHES)
 
 
 def check_suffix(path: Path) -> None:
@@ -65,39 +76,43 @@ def draw(
     path: Path,
     player: Sequence[Note],
     own: Sequence[Note],
-    metre: Metre,
+    bars: Bars,
     turns: Sequence[Span],
     title: str = "",
 ) -> None:
-    """Draw both parts, and whose turn it was, to the PNG file `path`. Bar 1 begins on beat 0."""
+    """Draw both parts, and whose turn it was, to the PNG file `path`, from beat 0 on."""
     check_suffix(path)
-    layout = _layout(player, own, metre, turns)
+    layout = _layout(player, own, bars, turns)
     picture = io.BytesIO()
     # a title may hold letters that the font lacks, and the user's own matplotlibrc may say anything
     with matplotlib.style.context("default"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figure = Figure(figsize=(WIDTH_INCHES, layout.height_inches), dpi=DOTS_PER_INCH, facecolor=PAPER)
         _head(figure, layout, title)
-        for row in range(layout.rows):
-            _row(figure, layout, row, metre, player, own, turns)
+        for row in range(len(layout.rows) - 1):
+            _row(figure, layout, row, player, own, turns)
         figure.savefig(picture, format="png", metadata={"Software": "jamd"})
     write_whole(path, picture.getvalue())
 
 
-def _layout(player: Sequence[Note], own: Sequence[Note], metre: Metre, turns: Sequence[Span]) -> _Layout:
-    beats_per_bar = metre.beats * 4 / metre.unit
+def _layout(player: Sequence[Note], own: Sequence[Note], bars: Bars, turns: Sequence[Span]) -> _Layout:
     pitches = [note.pitch for note in (*player, *own)] or [60]
     # a note or a span that ends a hair after a bar line does not open another bar
     ends = [note.end_beats - 0.05 for note in (*player, *own)] + [span.end_beats - 0.05 for span in turns]
-    bars = max(1, ceil(max(ends, default=0.0) / beats_per_bar))
-    rows = min(MOST_ROWS, ceil(bars / BARS_PER_ROW))
+    first = bars.bar_of(-1) + 1  # behind the upbeat
+    last = max(first, bars.bar_of(ceil(STEPS_PER_BEAT * max(ends, default=0.0)) - 1) + 1)
+    if bars.bar_line(last) <= 0:
+        last += 1
+    count = max(1, last - first)
+    rows = min(MOST_ROWS, ceil(count / BARS_PER_ROW))
     bars_per_row = (
-        min(bars, BARS_PER_ROW) if rows < MOST_ROWS else max(BARS_PER_ROW, 4 * ceil(bars / rows / 4))
+        min(count, BARS_PER_ROW) if rows < MOST_ROWS else max(BARS_PER_ROW, 4 * ceil(count / rows / 4))
     )
     short = max(0, FEWEST_PITCHES - (max(pitches) - min(pitches) + 5))
     lowest = max(0, min(pitches) - 2 - short // 2)
     highest = min(127, max(pitches) + 2 + short - short // 2)
-    return _Layout(beats_per_bar, bars, bars_per_row, lowest, highest)
+    begins = (*range(first, max(last, first + 1), bars_per_row), last)
+    return _Layout(bars, bars_per_row, begins, lowest, highest)
 
 
 def _head(figure: Figure, layout: _Layout, title: str) -> None:
@@ -121,30 +136,26 @@ def _row(
     figure: Figure,
     layout: _Layout,
     row: int,
-    metre: Metre,
     player: Sequence[Note],
     own: Sequence[Note],
     turns: Sequence[Span],
 ) -> None:
-    """One system: its bars from `first` to `last`, its keys, its turns and its notes."""
-    first = row * layout.bars_per_row
-    last = min(layout.bars, first + layout.bars_per_row)
-    left_beats, right_beats = first * layout.beats_per_bar, last * layout.beats_per_bar
-    inches_wide = WIDTH_INCHES - 1.5 * MARGIN_INCHES
+    """One system: its bars, its keys, its turns and its notes."""
+    left_beats, right_beats = layout.beats_of(row)
+    beats_per_inch = layout.beats_per_inch
     bottom = layout.height_inches - HEAD_INCHES - (row + 1) * (layout.row_inches + GAP_INCHES) + 0.36
     axes = figure.add_axes(
         (
             MARGIN_INCHES / WIDTH_INCHES,
             bottom / layout.height_inches,
-            inches_wide * (last - first) / layout.bars_per_row / WIDTH_INCHES,
+            (right_beats - left_beats) / beats_per_inch / WIDTH_INCHES,
             layout.row_inches / layout.height_inches,
         )
     )
     axes.set(xlim=(left_beats, right_beats), ylim=(layout.lowest - 0.5, layout.highest + 0.5))
     axes.set_facecolor(PAPER)
-    beats_per_inch = layout.bars_per_row * layout.beats_per_bar / inches_wide
     _keys(axes, layout, left_beats, beats_per_inch)
-    _grid(axes, layout, metre, first, last)
+    _grid(axes, layout, row)
     for number, span in _numbered(turns):
         if span.start_beats < right_beats and span.end_beats > left_beats and span.turn in COLOURS:
             _turn(axes, layout, span, number, left_beats, right_beats, beats_per_inch)
@@ -188,23 +199,35 @@ def _keys(axes: Axes, layout: _Layout, left_beats: float, beats_per_inch: float)
     axes.tick_params(axis="y", length=0, pad=0.2 * 72 + 4, labelsize=10, labelcolor=INK)
 
 
-def _grid(axes: Axes, layout: _Layout, metre: Metre, first: int, last: int) -> None:
+def _grid(axes: Axes, layout: _Layout, row: int) -> None:
     """Bar lines with their numbers, and the beats as faint lines where there is room for them."""
     every = 1 if layout.bars_per_row <= 16 else 4 * ceil(layout.bars_per_row / 64)
-    bars = range(first, last + 1)
-    for bar in bars:
-        axes.axvline(
-            bar * layout.beats_per_bar, color="#a9a69c", linewidth=0.9 / every, zorder=2, clip_on=False
-        )
+    bottom, top = axes.get_ylim()
+    first, last = layout.rows[row : row + 2]
+    lines = [layout.line_beats(bar) for bar in range(first, last + 1)]
+    axes.vlines(lines, bottom, top, color="#a9a69c", linewidth=0.9 / every, zorder=2, clip_on=False)
     if every == 1:
-        for beat in range(first * metre.beats, last * metre.beats):
-            if beat % metre.beats:
-                axes.axvline(beat * 4 / metre.unit, color="#e3dfd4", linewidth=0.7, zorder=1)
-    numbered = [bar for bar in bars[:-1] if bar % every == 0]
-    axes.set_xticks([bar * layout.beats_per_bar for bar in numbered], [str(bar + 1) for bar in numbered])
+        beats = list(_beats(layout.bars, *layout.beats_of(row)))
+        axes.vlines(beats, bottom, top, color="#e3dfd4", linewidth=0.7, zorder=1)
+    numbered = [bar for bar in range(first, last) if (bar - layout.rows[0]) % every == 0]
+    axes.set_xticks(
+        [layout.line_beats(bar) for bar in numbered], [str(bar - layout.rows[0] + 1) for bar in numbered]
+    )
     axes.tick_params(axis="x", length=0, pad=4, labelsize=10, labelcolor=FAINT)
     for side in axes.spines.values():
         side.set(color="#a9a69c", linewidth=0.7)
+
+
+def _beats(bars: Bars, left_beats: float, right_beats: float) -> Iterator[float]:
+    """The beats within bars, those of an upbeat too, that lie between these two."""
+    bar = bars.bar_of(floor(STEPS_PER_BEAT * left_beats))
+    while (line := bars.bar_line(bar) / STEPS_PER_BEAT) < right_beats:
+        metre = bars.at(bars.bar_line(bar)).metre
+        next_line = bars.bar_line(bar + 1) / STEPS_PER_BEAT
+        for number in range(1, metre.beats):
+            if left_beats < (beat := line + number * 4 / metre.unit) < next_line:
+                yield beat
+        bar += 1
 
 
 def _numbered(turns: Sequence[Span]) -> list[tuple[int, Span]]:

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 
 import mido
 
+from jamd import tempomap
+from jamd.bars import Bars, Scored, answered
 from jamd.clock import ManualClock
 from jamd.engine import Engine
 from jamd.errors import JamdError
 from jamd.events import Received
 from jamd.improviser import Improviser
 from jamd.midifile import Piece
-from jamd.midiwrite import Track, messages_of
-from jamd.note import STEPS_PER_BEAT, frames_of
+from jamd.midiwrite import Track, encode, messages_of
+from jamd.note import STEPS_PER_BEAT
 from jamd.output import Output
 from jamd.snapshot import Span
 from jamd.sync import Internal
-from jamd.transport import DEFAULT_TEMPO, Metre, Transport
+from jamd.transport import DEFAULT_TEMPO, Metre
 from jamd.turns import Form
 from jamd.voice import Voice
 from jamd.worker import InlineWorker
@@ -32,12 +34,13 @@ logging.getLogger("jamd.partner").addHandler(logging.NullHandler())
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A call and its answer, as messages at beats."""
+    """A call and its answer, as messages at beats, with their tempos, bars, and whose turn it was."""
 
     player: Events
     own: Events
     turns: tuple[Span, ...]
-    metre: Metre
+    tempos: tuple[tuple[float, float], ...]
+    bars: Bars
 
     @property
     def answer_notes(self) -> int:
@@ -45,6 +48,10 @@ class Rendered:
 
     def tracks(self) -> list[Track]:
         return [Track("player", self.player), Track("jamd", self.own)]
+
+    def encode(self) -> bytes:
+        """Both parts as a MIDI file."""
+        return encode(self.tracks(), self.tempos, self.bars.metres())
 
 
 class _Taken:
@@ -58,6 +65,8 @@ class _Taken:
 
     def tempo(self, beats: float, tempo: float) -> None: ...
 
+    def metre(self, beats: float, metre: Metre) -> None: ...
+
     def send(self, message: mido.Message) -> None: ...
 
 
@@ -66,19 +75,16 @@ def render(
 ) -> Rendered:
     """Play a call to the engine and take down the answer on the bar line after it.
 
-    `answer_bars` None answers with as many bars as the call has. The tempo of the virtual clock is the
-    default one whatever the file's: all music is in beats, and the caller keeps the file's tempo map.
+    `answer_bars` None answers with as many bars as the call has; an upbeat is none. The tempo of the virtual
+    clock is the default one whatever the file's: all music is in beats.
     """
     notes = call.notes
-    steps = [step for step, frame in enumerate(frames_of(notes)) if frame.sounding]
-    # The metre at the end of the call counts the bars of the answer, and so those of the turn.
-    change_beats, metre = call.metres[-1]
-    transport = Transport(DEFAULT_TEMPO, metre, downbeat_step=round(change_beats * STEPS_PER_BEAT))
-    first_bar = transport.bar_of(steps[0])
-    call_bars = transport.bar_of(steps[-1]) + 1 - first_bar
-    answer_bars = answer_bars or call_bars
-    form = Form(call_bars, answer_bars)
-    end_step = transport.bar_line(first_bar + call_bars + answer_bars)
+    first_step, last_step, bars = answered(notes, call.metres)
+    transport = Scored(DEFAULT_TEMPO, bars.at(first_step).metre, bars=bars)
+    first_bar, answer_bar = transport.bar_of(first_step), transport.bar_of(last_step) + 1
+    call_bars = answer_bar - first_bar
+    form = Form(call_bars, answer_bars or call_bars)
+    end_step = transport.bar_line(answer_bar + (answer_bars or call_bars))
 
     taken = _Taken()
     script = [
@@ -99,4 +105,7 @@ def render(
     engine.run()
     if engine.account.faults:
         raise JamdError(f"the model failed: {engine.account.last_fault}")
-    return Rendered(taken.parts["player"], taken.parts["jamd"], tuple(engine.account.spans), metre)
+    tempos = tempomap.followed(call.tempos, transport.bar_line(answer_bar) / STEPS_PER_BEAT)
+    return Rendered(
+        taken.parts["player"], taken.parts["jamd"], tuple(engine.account.spans), tuple(tempos), bars
+    )

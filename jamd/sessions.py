@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from platformdirs import user_data_path
 
 from jamd import midifile, refuge
+from jamd.bars import Bars
 from jamd.errors import JamdError, MidiFileError, UsageError
 from jamd.files import check_writable, write_whole
+from jamd.note import STEPS_PER_BEAT, quantise
 from jamd.private import make_folder
-from jamd.transport import Metre
+from jamd.tempomap import seconds_at
 
 _NAME = "%Y-%m-%d %H.%M.%S"
 FAVOURITES = "favourites.txt"
@@ -171,11 +172,13 @@ def session_at(path: Path) -> Session:
     except MidiFileError as error:
         return Session(path, when, favourite=favourite, fault=str(error).removeprefix(f"{path} "))
     notes = piece.notes
+    last_step = int(quantise(notes[-1].start_beats * STEPS_PER_BEAT)[0])
+    end_beats = np.array([max(note.end_beats for note in notes)])
     return Session(
         path,
         when,
-        bars=int(_bars_at(notes[-1].start_beats, piece.metres)) + 1,
-        seconds=_seconds_at(max(note.end_beats for note in notes), piece.tempos),
+        bars=max(0, Bars.of(piece.metres).bar_of(last_step)) + 1,
+        seconds=float(seconds_at(piece.tempos, end_beats)[0]),
         player_notes=sum(len(part.notes) for part in piece.parts if part.name == "player"),
         jamd_notes=sum(len(part.notes) for part in piece.parts if part.name == "jamd"),
         favourite=favourite,
@@ -187,16 +190,3 @@ def _when(path: Path) -> datetime:
         return datetime.strptime(path.name[:_NAME_LENGTH], _NAME)
     except ValueError:  # named by hand
         return datetime.fromtimestamp(path.lstat().st_mtime)
-
-
-def _seconds_at(beats: float, tempos: Sequence[tuple[float, float]]) -> float:
-    spans = pairwise([*tempos, (beats, 0.0)])
-    return sum(max(0.0, min(until, beats) - start) * 60 / tempo for (start, tempo), (until, _) in spans)
-
-
-def _bars_at(beats: float, metres: Sequence[tuple[float, Metre]]) -> float:
-    spans = pairwise([*metres, (beats, metres[-1][1])])
-    return sum(
-        max(0.0, min(until, beats) - start) * metre.unit / 4 / metre.beats
-        for (start, metre), (until, _) in spans
-    )

@@ -11,6 +11,7 @@ from pathlib import Path
 import mido
 
 from jamd.account import Recorder
+from jamd.bars import Bars
 from jamd.errors import JamdError
 from jamd.midiread import ONE_BYTE
 from jamd.midiwrite import Event, Track, encode
@@ -66,7 +67,8 @@ class Takes:
 
     def __init__(self, recorder: Recorder, session: Callable[[], Path], tempo: float, metre: Metre) -> None:
         """`session` tells where the session's file is: it may have to move."""
-        self._recorder, self._session, self._tempo, self._metre = recorder, session, tempo, metre
+        self._recorder, self._session, self._tempo = recorder, session, tempo
+        self._metre = (0.0, metre)  # and since which beat
         self._parts = {part: _Lately() for part in ("player", "jamd")}
 
     def record(self, part: str, beats: float, message: mido.Message) -> None:
@@ -77,19 +79,25 @@ class Takes:
         self._tempo = tempo
         self._recorder.tempo(beats, tempo)
 
+    def metre(self, beats: float, metre: Metre) -> None:
+        self._metre = (beats, metre)
+        self._recorder.metre(beats, metre)
+
     def save(self, from_beats: float) -> threading.Thread:
         """Keep all from this beat on, on the thread that is returned."""
         parts = {part: lately.copy() for part, lately in self._parts.items()}
+        since_beats, metre = self._metre
+        bars = Bars.of([(since_beats - from_beats, metre)])
         thread = threading.Thread(
-            target=self._write, args=(parts, from_beats, self._tempo), name="jamd-take", daemon=True
+            target=self._write, args=(parts, from_beats, self._tempo, bars), name="jamd-take", daemon=True
         )
         thread.start()
         return thread
 
-    def _write(self, parts: dict[str, _Lately], from_beats: float, tempo: float) -> None:
+    def _write(self, parts: dict[str, _Lately], from_beats: float, tempo: float, bars: Bars) -> None:
         tracks = [Track(part, _ended(_since(from_beats, lately))) for part, lately in parts.items()]
         try:
-            content = encode(tracks, [(0.0, tempo)], [(0.0, self._metre)])
+            content = encode(tracks, [(0.0, tempo)], bars.metres())
             path = write(_free(self._session()), content)
         except (JamdError, OSError) as error:
             log.warning("the take is not kept: %s", error)

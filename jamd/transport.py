@@ -99,6 +99,10 @@ class Transport:
     def step_in_bar(self, step: int) -> int:
         return (step - self.downbeat_step) % self.metre.steps_per_bar
 
+    def metre_at(self, step: int) -> Metre:
+        """The metre of the bar that holds a step."""
+        return self.metre
+
     def at_tempo(self, tempo: float, seconds: float) -> Transport:
         """The transport from this instant on at another tempo; the position does not jump."""
         return replace(self, tempo=tempo, anchor_seconds=seconds, anchor_step=self.position_at(seconds))

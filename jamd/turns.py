@@ -196,5 +196,5 @@ class Turns:
                 played -= min(self._silent_steps, played - 1)
             return start + STEPS_PER_BEAT * max(1, math.ceil(played / STEPS_PER_BEAT))
         bars = self.form.answer_bars or self.form.call_bars or 1
-        nearest = transport.bar_of(start + transport.metre.steps_per_bar // 2)
+        nearest = transport.bar_of(start + transport.metre_at(start).steps_per_bar // 2)
         return transport.bar_line(nearest + bars)

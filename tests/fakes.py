@@ -83,12 +83,16 @@ class Notebook:
     def __init__(self) -> None:
         self.events: list[tuple[str, float, mido.Message]] = []
         self.tempos: list[tuple[float, float]] = []
+        self.metres: list[tuple[float, Metre]] = []
 
     def record(self, part: str, beats: float, message: mido.Message) -> None:
         self.events.append((part, beats, message))
 
     def tempo(self, beats: float, tempo: float) -> None:
         self.tempos.append((beats, tempo))
+
+    def metre(self, beats: float, metre: Metre) -> None:
+        self.metres.append((beats, metre))
 
 
 def note(

@@ -424,3 +424,14 @@ def test_the_pedal_and_keys_that_are_down_stay_down_through_a_loop() -> None:
     sounding = [step for step, (player, _, _) in enumerate(parrot.heard) if player.sounding]
     assert sounding == list(range(8, 24))
     assert sum(len(player.onsets) for player, _, _ in parrot.heard) == 1
+
+
+def test_the_masters_bar_lines_are_written_into_the_session() -> None:
+    """From position 24 on, the third beat of a bar, the first bar line is two beats on; after a second start
+    the bars begin where we are by then, a beat and a half into ours."""
+    beats = ticks(steady(120), 16)
+    script = [say(0.5, "songpos", pos=24), say(0.9, "continue"), clock(beats[: 22 * TICKS_PER_BEAT // 2])]
+    again = ticks(steady(120), 16, 10.0)
+    script += [say(6.4, "stop"), say(9.9, "start"), clock(again), note(1.2, 60, 1.3)]
+    played = jam(script, 15.0, clocked=True)
+    assert played.notebook.metres == [(2.0, Metre(4, 4)), (11.0, Metre(4, 4))]

@@ -230,5 +230,17 @@ def test_a_take_is_the_last_call_with_its_answer(tmp_path: Path) -> None:
     piece = midifile.read(tmp_path / "tonight take 1.mid")
     notes = {part.name: [n.pitch for n in part.notes] for part in piece.parts}
     assert notes == {"player": [40, 68, 69, 70, 71], "jamd": [72, 73, 74, 75, 90]}
+    assert piece.metres == ((0.0, Metre(4, 4)),)
     takes.save(12.0).join()
     assert (tmp_path / "tonight take 2.mid").exists()
+
+
+def test_a_take_has_the_bar_lines_of_its_session(tmp_path: Path) -> None:
+    """From beat 5 on, since the master began anew there: a take from beat 7 on has the next one at its 2."""
+    takes = Takes(Notebook(), lambda: tmp_path / "tonight.mid", 120, Metre(4, 4))
+    takes.metre(5.0, Metre(4, 4))
+    takes.record("player", 7.0, mido.Message("note_on", note=60))
+    takes.record("player", 12.0, mido.Message("note_off", note=60))
+    takes.save(7.0).join()
+    piece = midifile.read(tmp_path / "tonight take 1.mid")
+    assert piece.metres == ((0.0, Metre(2, 4)), (2.0, Metre(4, 4)))

@@ -408,6 +408,11 @@ def test_answers_begin_on_the_bands_bar_lines_through_new_tempos_and_a_stop() ->
     for seconds in begun:
         state = again.look(seconds + 0.002, 4.0)
         assert 0 < state.bar_beats * 60 / state.tempo < 0.004
+    # and the session's file has them: one other bar line, on which it went on after the stop
+    ((line, metre),) = played.notebook.metres
+    assert metre == DEFAULT_METRE
+    transport = played.engine.snapshot
+    assert (4 * line - transport.downbeat_step) % 16 == 0
 
 
 tempos = st.floats(20.0, 400.0)

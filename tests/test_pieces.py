@@ -52,6 +52,15 @@ def test_a_piece_is_on_the_grid_with_its_offsets_and_bars(tmp_path: Path) -> Non
     assert len(piece.phrase_steps) == 0
 
 
+def test_bars_are_those_of_the_metres(tmp_path: Path) -> None:
+    """An upbeat is a bar of its own; a change begins one wherever it is; what is behind the music is none."""
+    changes = [(0.0, "1/4"), (1.0, "4/4"), (9.0, "3/4"), (14.0, "2/4"), (40.0, "4/4")]
+    metres = [(at, Metre.parse(metre)) for at, metre in changes]
+    notes = [Note(60, 80, beat, beat + 1) for beat in range(17)]
+    (tmp_path / "song.mid").write_bytes(midifile.encode([Track("", messages_of(notes))], [], metres))
+    assert (piece_of(tmp_path / "song.mid").bar_lines / 4).tolist() == [0, 1, 5, 9, 12, 14, 16, 17]
+
+
 def test_a_key_sounds_once_at_a_time(tmp_path: Path) -> None:
     notes = [Note(60, 80, 0.0, 4.0), Note(60, 70, 0.05, 0.5), Note(60, 75, 2.0, 3.0)]
     piece = piece_of(write_song(tmp_path / "song.mid", notes))

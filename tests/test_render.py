@@ -11,11 +11,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from corpus import scale_chords, write_song
+from fakes import Parrot
 
-from jamd import midifile
+from jamd import midifile, rendering
 from jamd.cli import main
+from jamd.midifile import Part, Piece
+from jamd.midiwrite import Track, messages_of
 from jamd.models import bundle
 from jamd.note import Note
+from jamd.transport import Metre
+from jamd.voice import Voice
 
 
 def render(*args: object) -> None:
@@ -54,6 +59,80 @@ def test_tempo_map_and_metre_of_the_call_are_kept(tmp_path: Path) -> None:
     assert piece.tempos[0][1] == pytest.approx(93, abs=1e-3)
     assert str(piece.metres[0][1]) == "3/4"
     assert all(9.0 <= note.start_beats < note.end_beats <= 12.0 for note in parts(jam)["jamd"])
+
+
+def scale(end_beats: float) -> list[Note]:
+    """A quarter note on every beat."""
+    return [Note(60 + beat % 5, 80, beat, beat + 0.98) for beat in range(int(end_beats))]
+
+
+@pytest.mark.parametrize(
+    ("metres", "call_beats", "answer_beats", "written"),
+    [
+        ([(0, "3/4"), (18, "4/4")], 12, (12, 24), [(0, "3/4")]),  # a change behind the music
+        ([(0, "3/4"), (12, "4/4")], 12, (12, 24), [(0, "3/4")]),
+        (  # an upbeat, and a last bar that gives it back
+            [(0, "1/4"), (1, "4/4"), (29, "3/4")],
+            32,
+            (32, 64),
+            [(0, "1/4"), (1, "4/4"), (29, "3/4"), (32, "4/4")],
+        ),
+        ([(0, "1/4"), (1, "4/4")], 17, (17, 33), [(0, "1/4"), (1, "4/4")]),
+        ([(0, "3/8"), (1.5, "6/8")], 7, (7.5, 13.5), [(0, "3/8"), (1.5, "6/8")]),
+        (  # there and back
+            [(0, "4/4"), (8, "3/4"), (14, "4/4")],
+            22,
+            (22, 46),
+            [(0, "4/4"), (8, "3/4"), (14, "4/4")],
+        ),
+        ([(0, "4/4"), (6, "3/4")], 12, (12, 24), [(0, "4/4"), (6, "3/4")]),  # not on a bar line
+    ],
+)
+def test_the_answer_is_in_the_metre_in_which_the_call_ends(
+    tmp_path: Path,
+    metres: list[tuple[float, str]],
+    call_beats: float,
+    answer_beats: tuple[float, float],
+    written: list[tuple[float, str]],
+) -> None:
+    """On the bar line there, and as many bars of it as the call has of its own."""
+    track = Track("piano", messages_of(scale(call_beats)))
+    changes = [(at, Metre.parse(metre)) for at, metre in metres]
+    (tmp_path / "call.mid").write_bytes(midifile.encode([track], [(0.0, 120.0)], changes))
+    render(tmp_path / "call.mid", "-o", tmp_path / "jam.mid", "--seed", 1, "--feel", 0)
+    answer, (begins, ends) = parts(tmp_path / "jam.mid")["jamd"], answer_beats
+    assert answer[0].start_beats == begins
+    assert ends - 2 <= answer[-1].end_beats <= ends
+    assert [(at, str(metre)) for at, metre in midifile.read(tmp_path / "jam.mid").metres] == written
+
+
+@pytest.mark.parametrize(
+    ("tempos", "kept"),
+    [
+        ([(0, 100), (18, 60)], [(0, 100)]),  # a change behind the call
+        ([(0, 100), (4, 80), (40, 120)], [(0, 100), (4, 80)]),
+        ([(0, 100), (7, 20), (8, 100)], [(0, 100), (7, 20), (8, 100)]),  # a fermata
+    ],
+)
+def test_the_answer_is_in_the_tempo_in_which_the_call_ends(
+    tmp_path: Path, tempos: list[tuple[float, float]], kept: list[tuple[float, float]]
+) -> None:
+    track = Track("piano", messages_of(scale(8)))
+    (tmp_path / "call.mid").write_bytes(midifile.encode([track], tempos, []))
+    render(tmp_path / "call.mid", "-o", tmp_path / "jam.mid", "--seed", 1)
+    read = midifile.read(tmp_path / "jam.mid").tempos
+    assert [(at, round(tempo, 2)) for at, tempo in read] == kept
+
+
+def test_the_mind_is_told_the_bars_of_the_call_and_of_the_answer() -> None:
+    """Each step's place, as the metre has it: an upbeat is the last beat of a bar."""
+    notes = tuple(scale(12))
+    changes = ((0.0, Metre(1, 4)), (1.0, Metre(4, 4)), (9.0, Metre(3, 4)))
+    mind = Parrot()
+    rendering.render(Piece((Part("", notes),), ((0.0, 120.0),), changes), 1, lambda: mind, Voice(0, 0.0))
+    places = [(place.step_in_bar, place.steps_per_bar) for _, _, place in mind.heard]
+    bars = [(range(12, 16), 16), (range(16), 16), (range(16), 16), (range(12), 12), (range(16), 16)]
+    assert places[: 4 + 16 + 16 + 12 + 16] == [(step, length) for steps, length in bars for step in steps]
 
 
 def test_every_call_is_answered(tmp_path: Path) -> None:

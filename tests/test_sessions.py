@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from realparts import SYNTH, Jamd, Player, sounding
+from test_plot import bar_lines
 
 from jamd import sessions
 from jamd.cli import main
@@ -162,6 +163,16 @@ def test_the_command_gives_json(folder: Path) -> None:
     assert broken["fault"] == "is empty; a standard MIDI file was expected"
 
 
+def test_a_picture_has_the_bar_lines_of_the_session(folder: Path, tmp_path: Path) -> None:
+    """The master's bars began a beat and a half after ours, and again where it began anew."""
+    metres = [(0.0, Metre(4, 4)), (1.5, Metre(4, 4)), (7.0, Metre(4, 4))]
+    keep(sessions.new_path(NOW), line(0, 8), line(8, 3), metres=metres)
+    run("export", "last", "-o", str(tmp_path / "evening.png"))
+    assert bar_lines(tmp_path / "evening.png", 11) == [0, 1.5, 5.5, 7, 11]
+    (session,) = sessions.kept()
+    assert session.bars == 3
+
+
 # Finding, naming, keeping
 
 
@@ -226,6 +237,7 @@ def test_a_session_is_exported_as_notes_and_as_a_picture(two: list[Path], tmp_pa
     run("export", "last", "-o", str(tmp_path / "take.mid"))
     assert (tmp_path / "take.mid").read_bytes() == two[1].read_bytes()
     run("export", "last", "-o", str(tmp_path / "take.png"))
+    assert bar_lines(tmp_path / "take.png", 8) == [0, 4, 8]
     assert (tmp_path / "take.png").read_bytes().startswith(b"\x89PNG")
     assert "should end in .mid, .wav or .png" in refused("export", "last", "-o", str(tmp_path / "take.ogg"))
 

@@ -174,15 +174,13 @@ class Learning:
             piece = case.call_piece
             rendered = render(piece, None, lambda: Improviser(mind, Knobs(), 0), Voice(0, 1.0))
             path = folder / runs.SAMPLES / f"epoch-{epoch:03d}-{number}"
-            write_whole(
-                path.with_suffix(".mid"), midifile.encode(rendered.tracks(), piece.tempos, piece.metres)
-            )
+            write_whole(path.with_suffix(".mid"), rendered.encode())
             player, own = (
                 midifile.notes_of(events, events[-1][0]) if events else []
                 for events in (rendered.player, rendered.own)
             )
             title = f"{case.name}, epoch {epoch}"
-            draw(path.with_suffix(".png"), player, own, rendered.metre, rendered.turns, title=title)
+            draw(path.with_suffix(".png"), player, own, rendered.bars, rendered.turns, title=title)
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

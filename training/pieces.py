@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from jamd import midifile
+from jamd.bars import Bars
 from jamd.errors import JamdError, MidiFileError
 from jamd.models.tokens import key_of
 from jamd.note import STEPS_PER_BEAT, length_steps, quantise
@@ -134,11 +134,8 @@ def quantised(
 
 
 def _bar_lines(piece: midifile.Piece, end_step: int) -> Int32s:
-    changes = [(int(quantise(at * STEPS_PER_BEAT)[0]), metre) for at, metre in piece.metres]
-    lines: list[int] = []
-    for (first, metre), (last, _) in pairwise([*changes, (end_step, None)]):
-        lines += range(first, min(last, end_step), metre.steps_per_bar)  # type: ignore[union-attr]
-    return np.array([*lines, end_step], np.int32)
+    lines = Bars.of(piece.metres).lines(1, end_step)  # the first begins with the piece, if it is an upbeat
+    return np.array([0, *lines, end_step], np.int32)
 
 
 def _check(piece: midifile.Piece, where: str) -> None:

@@ -45,9 +45,11 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
 
     from jamd import midifile
     from jamd.backends import open_backend
+    from jamd.bars import Bars
     from jamd.desk import Desk
     from jamd.errors import JamdError, UsageError
     from jamd.files import check_writable
+    from jamd.filetime import FileTime
     from jamd.live import Nowhere, Session, live_engine, run, say_summary, stopped_by_signals, watch
     from jamd.output import Port
     from jamd.player import Player, performance
@@ -55,8 +57,6 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     from jamd.recorder import Recorder
     from jamd.rig import Rig
     from jamd.sound import to_wav
-    from jamd.sync import Internal
-    from jamd.transport import Transport
     from jamd.turns import Form
 
     if output.suffix != ".mid":
@@ -64,16 +64,17 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     check_writable(output)
     path = Path(str(files("jamd"))) / "call.mid" if call is None else call
     piece = midifile.read(path)
-    tempo, metre = piece.tempos[-1][1], piece.metres[-1][1]
+    timed = performance(path)
+    struck = (at for at, message in timed if message.type == "note_on" and message.velocity)
+    sync = FileTime.of(piece, next(struck))
     improvisers = playing.improvisers()
-    transport = Transport(tempo, metre)
-    keeping = Recorder(output, tempo, metre)
+    keeping = Recorder(output, sync.transport.tempo, sync.transport.metre)
     with ExitStack() as stack:
         port: Port = Nowhere()
         if out_name is not None:
             port = stack.enter_context(open_backend("auto")).open_output(out_name)
         session = Session(
-            Internal(transport),
+            sync,
             Form(CALL_BARS, CALL_BARS),
             playing.voice(),
             improvisers,
@@ -83,17 +84,17 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
         engine, sent = stack.enter_context(live_engine(session, port))
         stack.enter_context(stopped_by_signals(engine))
         title = f"{path.name} -> jamd ({playing.model})"
-        click.echo(f"jamming: {title}; {tempo:g} BPM, {metre}; Ctrl-C ends it")
+        click.echo(f"jamming: {title}; {sync.transport.tempo:g} BPM, {sync.transport.metre}; Ctrl-C ends it")
         stack.enter_context(watch(engine, title, quiet))
         # until the last answer is over: the call's last bar may be one of rest, so a bar more than two turns
-        rest_seconds = Transport(tempo, metre).seconds_at((2 * CALL_BARS + 1) * metre.steps_per_bar)
+        rest_seconds = (2 * CALL_BARS + 1) * sync.last_bar_seconds
 
         def play(message: mido.Message) -> None:
             engine.intake.receive(message)
             if out_name is not None:
                 port.send(message)
 
-        player = Player(performance(path), play, rest_seconds, engine.stop)
+        player = Player(timed, play, rest_seconds, engine.stop)
         stack.callback(player.stop)
         player.start()
         run(engine)
@@ -109,7 +110,7 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
         picture,
         parts.get("player", ()),
         parts.get("jamd", ()),
-        metre,
+        Bars.of(jammed.metres),
         list(engine.account.spans),
         title="a jam with jamd",
     )

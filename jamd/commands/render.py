@@ -38,10 +38,9 @@ def command(call: Path, output: Path, answer_bars: int | None, plot: Path | None
             check_writable(path)
     piece = midifile.read(call)
     rendered = render(piece, answer_bars, playing.improvisers(), playing.voice())
-    content = midifile.encode(rendered.tracks(), piece.tempos, piece.metres)
-    write_whole(output, content)
+    write_whole(output, rendered.encode())
     click.echo(f"{output}: {rendered.answer_notes} notes in answer to {len(piece.notes)}")
     if plot is not None:
         player, own = (midifile.notes_of(events, events[-1][0]) for events in (rendered.player, rendered.own))
-        draw(plot, player, own, rendered.metre, rendered.turns, title=f"{call.name} and jamd's answer")
+        draw(plot, player, own, rendered.bars, rendered.turns, title=f"{call.name} and jamd's answer")
         click.echo(str(plot))

@@ -150,6 +150,7 @@ def pick(name: str, unpick: bool) -> None:
 def export(name: str, output: Path) -> None:
     """Copy a session to a MIDI file, or make its sound (with FluidSynth) or its picture."""
     from jamd import midifile, sessions
+    from jamd.bars import Bars
     from jamd.files import check_writable, write_whole
     from jamd.plot import draw
     from jamd.sound import to_wav
@@ -166,7 +167,8 @@ def export(name: str, output: Path) -> None:
             piece = midifile.read(path)
             parts = {part.name: part.notes for part in piece.parts}
             title = _shown(path).removesuffix(".mid")
-            draw(output, parts.get("player", ()), parts.get("jamd", ()), piece.metres[-1][1], [], title=title)
+            player, own = parts.get("player", ()), parts.get("jamd", ())
+            draw(output, player, own, Bars.of(piece.metres), [], title=title)
         case suffix:
             raise UsageError(f"{output} should end in .mid, .wav or .png, not {suffix or 'nothing'}")
     click.echo(f"wrote {output}")
