@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Self, TypeVar
 
+from jamd.ending import in_order, undisturbed
 from jamd.errors import BackendError, PortError
 from jamd.ports import InputPort, Kind, OutputPort, Port, Receive, Wait, find
 from jamd.quiet import quiet_libraries
@@ -45,13 +46,15 @@ P = TypeVar("P", bound=Port)
 
 
 class Backend:
-    """One way to MIDI that opens; `open_backend` makes it. Closing it closes the ports that it opened."""
+    """One way to MIDI that opens; `open_backend` makes it. Closing it closes the ports that it opened, and
+    with `with` so does whatever ends the program: see `ending`."""
 
     def __init__(self, name: str, rtmidi: Any, wait: Wait | None = None) -> None:
         self.name = name
         self._rtmidi = rtmidi
         self._wait = wait or time.sleep
         self._ports: list[Port] = []
+        self._in_order = ExitStack()
 
     def inputs(self) -> list[str]:
         """The names of the ports that can be listened to, without those that this backend opened."""
@@ -108,11 +111,23 @@ class Backend:
             port.close()
         self._ports.clear()
 
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """What sounds on its outputs is ended, and nothing is sent there until the block ends."""
+        with ExitStack() as stack:
+            for port in self.ports:
+                if isinstance(port, OutputPort):
+                    stack.enter_context(port.hushed())
+            self.settle()
+            yield
+
     def __enter__(self) -> Self:
+        self._in_order.enter_context(in_order(self.hushed))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        with self._in_order, undisturbed():
+            self.close()
 
     def _open(self, kind: Kind, name: str | None, port_of: Callable[[str, Any], P]) -> P:
         if name is None and self.name in WITHOUT_VIRTUAL_PORTS:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from jamd import __version__
+from jamd.ending import Ended
 from jamd.errors import JamdError
 from jamd.priority import one_blas_thread
 
@@ -80,6 +81,8 @@ class Commands(click.Group):
             status = _say(str(error), error.exit_status)
         except (click.Abort, KeyboardInterrupt):
             status = INTERRUPTED
+        except Ended as ended:
+            status = ended.die()
         except BrokenPipeError:
             # Nobody reads any more. What is still in the buffer must not be tried again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

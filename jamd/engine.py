@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import mido
@@ -15,7 +16,19 @@ import mido
 from jamd.account import Account, Recorder
 from jamd.clock import Clock
 from jamd.echo import Returns
-from jamd.events import Clocked, Event, Failed, Loaded, Panic, Predicted, Received, Replugged, Stop, Unheeded
+from jamd.events import (
+    Clocked,
+    Event,
+    Failed,
+    Hush,
+    Loaded,
+    Panic,
+    Predicted,
+    Received,
+    Replugged,
+    Stop,
+    Unheeded,
+)
 from jamd.intake import Intake
 from jamd.knobs import Turned
 from jamd.metronome import Metronome
@@ -91,6 +104,10 @@ class Engine:
         """End the session; from any thread or a signal handler."""
         self.inbox.put(Stop())
 
+    def hush(self, then: Callable[[], None]) -> None:
+        """Silence, do this, and go on, late notes left out; from any thread or a signal handler."""
+        self.inbox.put(Hush(then))
+
     def run(self) -> None:
         """Play until Stop. Whatever happens, every note that was started is stopped."""
         with ExitStack() as at_the_end:  # the last first, and each whatever becomes of the others
@@ -144,6 +161,8 @@ class Engine:
             case Panic():
                 self._partner.panic()
                 self._output.panic()
+            case Hush(then):
+                self._hush(then)
 
     def _advance(self) -> None:
         """Do what is due: look at the time, send, close steps, lose patience."""
@@ -160,6 +179,17 @@ class Engine:
             self._metronome.advance(self._transport, self._clock.now())
         while self._running and self._close_seconds() <= self._clock.now():
             self._close_step()
+
+    def _hush(self, then: Callable[[], None]) -> None:
+        """Silence, do this, and go on where the grid is by then."""
+        clock_out = self._rig.clock_out
+        self._partner.part.hush(self._transport)
+        self._output.hush()
+        if clock_out is not None:
+            clock_out.stop(self._clock.now())
+        then()
+        if clock_out is not None and self._running:
+            clock_out.begin(self._transport, self._clock.now())
 
     # The player
 

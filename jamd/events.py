@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,13 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Hush:
+    """Silence now, and then do this, for as long as it takes: the program stands still, or ends."""
+
+    then: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Panic:
     """All notes off now; the session goes on."""
 
@@ -84,5 +92,5 @@ class Loaded:
     reason: str = ""
 
 
-Commanded = Stop | Panic | Turned | Loaded | Replugged | Reloaded
+Commanded = Stop | Hush | Panic | Turned | Loaded | Replugged | Reloaded
 Event = Received | Clocked | Unheeded | Predicted | Failed | Commanded

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import logging
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from types import FrameType
 from typing import TextIO
 
 from jamd.account import Recorder as AnyRecorder
@@ -28,7 +24,6 @@ from jamd.recorder import Recorder
 from jamd.rig import Rig
 from jamd.sync import Sync
 from jamd.takes import Takes
-from jamd.terminal import let_go_of_closed, terminals
 from jamd.transport import Metre
 from jamd.turns import Form
 from jamd.voice import Voice
@@ -36,8 +31,6 @@ from jamd.worker import ThreadWorker
 
 log = logging.getLogger(__name__)
 
-STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-IMPATIENCE_SECONDS = 1.0
 SWITCH_SECONDS = 0.0001
 """How soon the engine's thread gets the interpreter from the model's, whose many small numpy calls hold it;
 it asks again after every send. At Python's own 5 ms, one event in a hundred left 5 ms late."""
@@ -106,49 +99,6 @@ class NoRecorder:
     def tempo(self, beats: float, tempo: float) -> None: ...
 
     def metre(self, beats: float, metre: Metre) -> None: ...
-
-
-@contextmanager
-def stopped_by_signals(engine: Engine) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP end the session in order; a second one, a second later, ends it at once.
-    A signal that is ignored (nohup) or means something else already is left alone, but for Ctrl-C's.
-
-    What comes sooner is the same wish again: `timeout`, and launchers that pass signals on, send each twice,
-    and the second must cut off neither the silencing nor the account of the session after it. So once asked
-    to stop, these handlers stay.
-    """
-    numbers = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
-    numbers = [n for n in numbers if n == signal.SIGINT or signal.getsignal(n) in (None, signal.SIG_DFL)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    shown_on = terminals()
-
-    first_seconds: float | None = None
-
-    def stop(number: int, _: FrameType | None) -> None:
-        nonlocal first_seconds
-        let_go_of_closed(shown_on)
-        now = time.monotonic()
-        if first_seconds is None:
-            first_seconds = now
-            atexit.register(_ignore, numbers)  # while Python ends, it would take a handler of its own away
-            engine.stop()
-        elif now - first_seconds > IMPATIENCE_SECONDS:
-            signal.signal(number, before[number])
-            signal.raise_signal(number)
-
-    for number in numbers:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        if first_seconds is None:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _ignore(numbers: Iterable[int]) -> None:
-    for number in numbers:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def run(engine: Engine) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 
 import click
 
+from jamd.ending import Ended
 from jamd.errors import JamdError
 from jamd.private import file_mode, is_own, make_folder
 
@@ -88,6 +89,9 @@ def logged(path: Path | None = None) -> Iterator[None]:
             raise
         except KeyboardInterrupt:
             log.error("ended by Ctrl-C", extra=SAID)
+            raise
+        except Ended as error:
+            log.error("%s", error, extra=SAID)
             raise
         except Exception:
             log.exception("ended by a fault of jamd's own", extra=SAID)

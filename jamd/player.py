@@ -12,12 +12,16 @@ from jamd.midifile import performance
 
 __all__ = ["Player", "TimedMessages", "performance"]
 
+LATE_SECONDS = 0.2
+"""So late a busy machine is now and then; what comes later is no longer music."""
+
 TimedMessages = Sequence[tuple[float, mido.Message]]
 
 
 class Player:
     """Plays timed messages on a thread of its own, each at its absolute instant; then, after a rest, calls
-    `finished`."""
+    `finished`. After a halt of the program it leaves out what it would
+    have struck meanwhile."""
 
     def __init__(
         self,
@@ -46,6 +50,8 @@ class Player:
         for seconds, message in self._timed:
             if self._stopped.wait(max(0.0, start_seconds + seconds - time.monotonic())):
                 return
-            self._play(message)
+            late_seconds = time.monotonic() - start_seconds - seconds
+            if message.type != "note_on" or late_seconds <= LATE_SECONDS:
+                self._play(message)
         if not self._stopped.wait(max(0.0, start_seconds + seconds + self._rest_seconds - time.monotonic())):
             self._finished()

@@ -6,6 +6,7 @@ import gc
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import mido
@@ -13,9 +14,12 @@ import mido
 from jamd.controllers import ALL_NOTES_OFF, PEDAL
 from jamd.errors import PortError
 from jamd.held import Held
+from jamd.sounding import Sounding
 
 INPUT_SETTLE_SECONDS = 0.05
 """How long an event that came may wait for Python's lock until it is heard: ten turns of other threads."""
+HUSH_SECONDS = 0.5
+"""How long whoever is sending may take, until what sounds is ended beside it."""
 BURST_MESSAGES = 16
 SECONDS_PER_MESSAGE = 0.001
 """A MIDI cable carries 3125 bytes a second, and an interface keeps only a few hundred of them waiting."""
@@ -155,7 +159,8 @@ class InputPort(Port):
 
 
 class OutputPort(Port):
-    """Sends messages, from any thread. Closing gives the last of them the time to leave."""
+    """Sends messages, from any thread. Closing ends whatever was sent and still sounds, whoever sent it, and
+    gives the last messages the time to leave."""
 
     kind = "output"
 
@@ -172,7 +177,10 @@ class OutputPort(Port):
         device is not there any more."""
         super().__init__(name, client, wanted)
         self._wait, self._settle_seconds, self._fault = wait, settle_seconds, fault
-        self._sending = threading.Lock()  # rtmidi's queue to JACK takes one writer
+        # rtmidi's queue to JACK takes one writer; a signal's handler may come in between, on its thread
+        self._sending = threading.RLock()
+        self._sounding = Sounding()
+        self._hushes = 0
         self._struck: dict[tuple[int, int], None] = {}  # channel, pitch; whether or not let go
         self.unheard = 0
         """Note-ons that went nowhere, while the cable was out."""
@@ -190,11 +198,39 @@ class OutputPort(Port):
                 return
             if message.type == "note_on":
                 self._struck[message.channel, message.note] = None
+            hushes = self._hushes
+            # Counted before it leaves: whatever comes in between, it is ended.
+            self._sounding.take(message)
             try:
                 self.client.send_message(message.bytes())
             except self._fault:
                 self.plugged = False
                 self._miss(message)
+            if hushes != self._hushes:  # all was silenced in between, and only then did it leave
+                self._sounding.take(message)
+
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """End what sounds here, and send nothing more until the block ends. For a signal's handler, too."""
+        mine = self._sending.acquire(timeout=HUSH_SECONDS)
+        try:
+            self._hush()
+            yield
+        finally:
+            if mine:
+                self._sending.release()
+
+    def _hush(self) -> None:
+        """Pedals go up and notes end, the explicit way and then by the channel."""
+        self._hushes += 1
+        ends = self._sounding.end()
+        if not self.plugged or self.client is None:
+            return
+        try:
+            for message in paced(ends, self._wait) if len(ends) > BURST_MESSAGES else ends:
+                self.client.send_message(message.bytes())
+        except self._fault:
+            self.plugged = False
 
     def _miss(self, message: mido.Message) -> None:
         if message.type == "note_on" and message.velocity > 0:
@@ -218,9 +254,11 @@ class OutputPort(Port):
             except self._fault:  # out again
                 return
             self._struck.clear()
+            self._sounding.clear()
             self.plugged = True
 
     def _before_closing(self) -> None:
         with self._sending:  # whoever is sending has finished, and nobody can begin
+            self._hush()
             if self.plugged and self._settle_seconds:
                 self._wait(self._settle_seconds)

@@ -9,13 +9,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from jamd.ending import in_order
 from jamd.errors import JamdError
 
 PATIENCE_SECONDS = 60.0
+CLOSE_SECONDS = 5.0
 LISTENING = "listening on "
 
 
@@ -28,7 +31,7 @@ def measure(options: Sequence[str], times: int = 3) -> dict[str, Any]:
 def seconds_until_listening(options: Sequence[str]) -> float:
     """Start `jamd listen` once, with no config file, and end it. Raises JamdError with what it said."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JAMD_LISTEN")}
-    with tempfile.TemporaryDirectory() as folder:
+    with in_order(), tempfile.TemporaryDirectory() as folder:
         (config := Path(folder, "empty.toml")).touch()
         jamd = [sys.executable, "-P", "-m", "jamd"]  # -P: in the sources' folder, jamd/ is not all of it
         command = [*jamd, "listen", "--config", str(config), "--no-record", "--quiet"]
@@ -51,6 +54,9 @@ def seconds_until_listening(options: Sequence[str]) -> float:
                 _, said = listen.communicate()
             finally:
                 too_long.cancel()
+                with suppress(subprocess.TimeoutExpired):  # it silences what it plays
+                    listen.terminate()
+                    listen.wait(CLOSE_SECONDS)
                 listen.kill()
     if not line.startswith(LISTENING):
         reason = said.strip().splitlines()[-1:] or ["it said nothing"]

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import IO
 
 
 def has_terminal() -> bool:
@@ -24,6 +25,15 @@ def terminals() -> list[int]:
         with suppress(AttributeError, OSError, ValueError):
             handles.add(stream.fileno())
     return sorted(handle for handle in handles if os.isatty(handle))
+
+
+def in_foreground(stream: IO[str]) -> bool:
+    """Whether what is written to this stream is seen where the user now is: if it goes to a terminal with job
+    control, this program is in its foreground."""
+    try:
+        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except (AttributeError, OSError, ValueError):  # no terminal, or none of that kind
+        return True
 
 
 def let_go_of_closed(handles: Iterable[int]) -> None:

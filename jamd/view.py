@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from types import TracebackType
 
@@ -12,8 +13,10 @@ from rich.live import Live
 from rich.segment import Segment, Segments
 from rich.style import Style
 
+from jamd.ending import drawing
 from jamd.note import STEPS_PER_BEAT
 from jamd.snapshot import Snapshot, Turn
+from jamd.terminal import in_foreground
 
 PLAYER_COLOUR = "#3389e0"
 OWN_COLOUR = "#ee7a0b"
@@ -44,7 +47,8 @@ Place = tuple[int, bool]
 
 
 class View:
-    """Shows snapshots until the block ends, then leaves the terminal as it was. Reads, never steers."""
+    """Shows snapshots until the block ends, then leaves the terminal as it was; so it does while the program
+    stands still or is in the background, where the terminal is another's. Reads, never steers."""
 
     def __init__(self, console: Console, snapshot: Callable[[], Snapshot], title: str = "") -> None:
         self._console = console
@@ -52,22 +56,41 @@ class View:
         self._title = title
         self._size = console.size
         self._lowest: int | None = None
-        self._live = Live(
-            get_renderable=self._picture,
-            console=console,
-            refresh_per_second=REFRESHES_PER_SECOND,
-            transient=True,
-            vertical_overflow="crop",
-        )
+        self._live: Live | None = None  # while it is shown
+        self._signals = ExitStack()
 
     def __enter__(self) -> View:
-        self._live.start(refresh=True)
+        self._signals.enter_context(drawing(self._away, self._show))
+        self._show()
         return self
+
+    def _show(self) -> None:
+        if self._live is None and in_foreground(self._console.file):
+            self._live = Live(
+                get_renderable=self._picture,
+                console=self._console,
+                refresh_per_second=REFRESHES_PER_SECOND,
+                transient=True,
+                vertical_overflow="crop",
+            )
+            self._live.start(refresh=True)
+
+    def _hide(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
+    @contextmanager
+    def _away(self) -> Iterator[None]:
+        self._hide()
+        yield
+        self._show()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.stop()
+        with self._signals:
+            self._hide()
 
     def _picture(self) -> Segments:
         if self._console.size != self._size:

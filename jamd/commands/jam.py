@@ -43,14 +43,14 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     """
     import mido
 
-    from jamd import midifile
+    from jamd import ending, midifile
     from jamd.backends import open_backend
     from jamd.bars import Bars
     from jamd.desk import Desk
     from jamd.errors import JamdError, UsageError
     from jamd.files import check_writable
     from jamd.filetime import FileTime
-    from jamd.live import Nowhere, Session, live_engine, run, say_summary, stopped_by_signals, watch
+    from jamd.live import Nowhere, Session, live_engine, run, say_summary, watch
     from jamd.output import Port
     from jamd.player import Player, performance
     from jamd.plot import draw
@@ -70,6 +70,7 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     improvisers = playing.improvisers()
     keeping = Recorder(output, sync.transport.tempo, sync.transport.metre)
     with ExitStack() as stack:
+        stack.enter_context(ending.in_order())
         port: Port = Nowhere()
         if out_name is not None:
             port = stack.enter_context(open_backend("auto")).open_output(out_name)
@@ -82,7 +83,7 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
             rig=Rig(desk=Desk(playing.settings())),
         )
         engine, sent = stack.enter_context(live_engine(session, port))
-        stack.enter_context(stopped_by_signals(engine))
+        stack.enter_context(ending.playing(engine.stop, engine.hush))
         title = f"{path.name} -> jamd ({playing.model})"
         click.echo(f"jamming: {title}; {sync.transport.tempo:g} BPM, {sync.transport.metre}; Ctrl-C ends it")
         stack.enter_context(watch(engine, title, quiet))

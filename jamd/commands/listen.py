@@ -84,13 +84,13 @@ def command(
 
     import mido
 
-    from jamd import profiles, sessions
+    from jamd import ending, profiles, sessions
     from jamd.clockout import ClockOut
     from jamd.desk import Desk
     from jamd.events import Replugged
     from jamd.files import check_writable
     from jamd.hotplug import Hotplug
-    from jamd.live import Session, live_engine, run, say_summary, stopped_by_signals, watch
+    from jamd.live import Session, live_engine, run, say_summary, watch
     from jamd.metronome import Click
     from jamd.ports import Port
     from jamd.priority import model_cores
@@ -113,6 +113,7 @@ def command(
         if said:
             click.echo(f"jamd: {said}", err=True)
     with ExitStack() as stack:
+        stack.enter_context(ending.in_order())
         stack.enter_context(stderr_apart())
         tracing = None
         if trace is not None:
@@ -160,7 +161,7 @@ def command(
             playing.stand_ins(known),
         )
         engine, output = stack.enter_context(live_engine(session, out_port))
-        stack.enter_context(stopped_by_signals(engine))
+        stack.enter_context(ending.playing(engine.stop, engine.hush))
         stack.enter_context(reloader.serving(engine.inbox.put))
         both = timing.sync == "midi" and timing.clock_in is None
         in_port = midi.open_input(
