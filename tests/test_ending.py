@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import mido
@@ -62,15 +60,38 @@ def arguments(command: str, home: Path) -> list[str]:
         case "compare":  # ways that other programs have: from the main thread, with no engine
             return ["bench", "timing", "--in", KEYS, *OUT, "--compare", "--quick", "--turns", "10"]
         case "timing":
-            return ["bench", "timing", "--in", KEYS, *OUT, "--user", "--quick", "--tempo", "40"]
+            return ["bench", "timing", "--in", KEYS, *OUT, "--user", "--quick", "--tempo", "90"]
     return ["bench", "loopback", "--in", KEYS, *OUT, "--n", "1000"]
 
 
+JOB = """
+"$@" &
+echo "job $!"
+while kill -0 $! 2>/dev/null; do wait $!; status=$?; done
+exit $status
+"""
+
+
+class Playing(Jamd):
+    """A command that plays, in a job of its own or not."""
+
+    def job(self) -> int:
+        return int(self.wait_for_line("job ", 10).split()[1])
+
+    def stop(self) -> None:
+        for line in [line for line in self.stdout if line.startswith("job ")]:
+            with suppress(ProcessLookupError):
+                os.kill(int(line.split()[1]), signal.SIGKILL)
+        super().stop()
+
+
 @contextmanager
-def played(command: str, player: Player, home: Path) -> Iterator[Jamd]:
-    """The command, playing: something of it sounds."""
+def played(command: str, player: Player, home: Path, in_a_job: bool = False) -> Iterator[Playing]:
+    """The command, playing: something of it sounds. As a job it is what a shell started in the foreground's
+    place, and can be made to stand still."""
     name, *options = arguments(command, home)
-    with Jamd(home, *options, command=name) as jamd:
+    before = ["bash", "-mc", JOB, "job"] if in_a_job else []
+    with Playing(home, *options, command=name, before=before) as jamd:
         began = player.now()
         if name == "listen":
             jamd.wait_until_listening()
@@ -120,3 +141,40 @@ def test_after_any_end_of_any_command_nothing_sounds(
     assert ends_silent(player.heard)
     assert ended.status == status_of(command, number), ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+# Standing still
+
+
+@pytest.mark.parametrize("command", ["listen", "jam", "play", "loopback", "compare"])
+def test_ctrl_z_silences_first_and_the_grid_goes_on_at_fg(
+    command: str, player: Player, tmp_path: Path
+) -> None:
+    """As a shell with job control has it: stopped, silent, continued; then it plays on, in time, and ends."""
+    with played(command, player, tmp_path, in_a_job=True) as jamd:
+        job = jamd.job()
+        os.kill(job, signal.SIGTSTP)
+        wait_for_state(job, "T")
+        stood = player.now()
+        player.listen_until(stood + 0.6)
+        assert ends_silent(player.heard)
+        assert not between(player.heard, stood + 0.1, stood + 0.6)
+        os.kill(job, signal.SIGCONT)
+        again = player.now()
+        if command == "listen":
+            player.play([(0.0, (0x80, 60, 0)), (0.1, (0x90, 67, 90)), (0.3, (0x80, 67, 0))])
+        player.wait_for_strike(again, 10)
+        burst = [m for m in between(player.heard, again, again + 0.05) if m.strikes]
+        assert len(burst) <= 4, "what should have sounded meanwhile sounds at once"
+        os.kill(job, signal.SIGTERM)
+        jamd.wait()
+        player.listen_until(player.now() + 0.1)
+    assert ends_silent(player.heard)
+
+
+def wait_for_state(process: int, state: str) -> None:
+    """Until the system says that a process is in this state: T is stopped."""
+    patience = time.monotonic() + 5
+    while Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != state:
+        assert time.monotonic() < patience, f"the process did not come to state {state}"
+        time.sleep(0.01)  # nobody tells
