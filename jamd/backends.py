@@ -39,6 +39,10 @@ At 64 frames a period, what was sent as the last before closing or the first aft
 and 5 of 100 tries; with 5 ms in between, in none. Longer periods lost nothing even without.
 """
 
+JACK_HUSH_SECONDS = 0.1
+"""The same where nothing is closed in step with JACK, and the machine may be busy: a client that stands still
+or is killed sends nothing more."""
+
 JACK_ATTEMPTS = 5
 """JACK refused one client in 1200, for no lasting reason, when they came and went as fast as they could."""
 
@@ -118,7 +122,8 @@ class Backend:
             for port in self.ports:
                 if isinstance(port, OutputPort):
                     stack.enter_context(port.hushed())
-            self.settle()
+            if self.name == "jack":
+                self._wait(JACK_HUSH_SECONDS)
             yield
 
     def __enter__(self) -> Self:

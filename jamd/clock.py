@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Protocol
 
 from jamd.events import Clocked, Event, Received, Stop
+from jamd.waiting import Queue
 
-Inbox = SimpleQueue[Event]
+Inbox = Queue[Event]
 
 COARSE_SECONDS = 0.001
 AWAKE_SECONDS = 0.001

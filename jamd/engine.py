@@ -181,10 +181,10 @@ class Engine:
             self._close_step()
 
     def _hush(self, then: Callable[[], None]) -> None:
-        """Silence, do this, and go on where the grid is by then."""
+        """Silence, do this, and go on where the grid is by then. What was passed through is ended where it
+        was sent, as whatever else is when a program stands still: see `ending`."""
         clock_out = self._rig.clock_out
         self._partner.part.hush(self._transport)
-        self._output.hush()
         if clock_out is not None:
             clock_out.stop(self._clock.now())
         then()

@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from queue import SimpleQueue
 
 import mido
 import numpy as np
@@ -113,7 +112,7 @@ def open_loop(backend: str, in_name: str | None, out_name: str | None) -> Iterat
     """The ports of these names; without, two of jamd's own, connected. Raises UsageError for one name."""
     if (in_name is None) != (out_name is None):
         raise UsageError("--in and --out go together: name both, or neither for jamd's own two ports")
-    inbox: Inbox = SimpleQueue()
+    inbox = Inbox()
     clock = SystemClock()
 
     def receive(message: mido.Message) -> None:

@@ -119,7 +119,7 @@ class Output:
         self.silence()
         for channel in range(16):
             self._channels.add(channel)
-        self.hush()
+        self._all_off()
 
     def silence(self) -> list[mido.Message]:
         """Stop every sounding note now; the messages that did it."""
@@ -132,14 +132,13 @@ class Output:
         return offs
 
     def close(self) -> None:
-        """Silence: explicit note-offs first, many synths know only those."""
+        """Silence, then pedal up and all-notes-off: explicit note-offs first, many synths know only those."""
         self.silence()
-        self.hush()
+        self._all_off()
         if self._trace is not None:
             self._trace.flush()
 
-    def hush(self) -> None:
-        """End what was passed through as well, then pedal up and all-notes-off on all channels in use."""
+    def _all_off(self) -> None:
         for channel, pitch in self._passed:
             self._port.send(mido.Message("note_off", channel=channel, note=pitch))
         self._passed.clear()

@@ -200,7 +200,8 @@ class OutputPort(Port):
                 self._struck[message.channel, message.note] = None
             hushes = self._hushes
             # Counted before it leaves: whatever comes in between, it is ended.
-            self._sounding.take(message)
+            if not self._sounding.take(message):
+                return
             try:
                 self.client.send_message(message.bytes())
             except self._fault:

@@ -18,9 +18,10 @@ class Sounding:
         self._struck: dict[tuple[int, int], int] = {}  # channel and pitch; how often, and not let go
         self._others: dict[tuple[int, int], mido.Message] = {}  # channel and controller; what lets go of it
         self._channels: set[int] = set()
+        self._early: dict[tuple[int, int], int] = {}  # note-offs that were sent before who plays sent them
 
-    def take(self, message: mido.Message) -> None:
-        """This is being sent."""
+    def take(self, message: mido.Message) -> bool:
+        """This is to be sent; False if it was: a note-off of what `end` has ended."""
         match message.type:
             case "note_on" if message.velocity > 0:
                 key = message.channel, message.note
@@ -28,8 +29,11 @@ class Sounding:
                 self._channels.add(message.channel)
             case "note_on" | "note_off":
                 key = message.channel, message.note
-                if (left := self._struck.pop(key, 0) - 1) > 0:
-                    self._struck[key] = left
+                if key in self._struck:
+                    _count_down(self._struck, key)
+                elif key in self._early:
+                    _count_down(self._early, key)
+                    return False
             case "control_change" if message.control in HOLDING:
                 self._hold(message.control, message, message.value >= 64, message.copy(value=0))
             case "control_change" if message.control == ALL_NOTES_OFF:
@@ -37,6 +41,7 @@ class Sounding:
                     self._channels.discard(message.channel)
             case "pitchwheel":
                 self._hold(-1, message, message.pitch != 0, message.copy(pitch=0))
+        return True
 
     def _hold(self, which: int, message: mido.Message, held: bool, end: mido.Message) -> None:
         if held:
@@ -57,7 +62,9 @@ class Sounding:
         for channel in sorted(self._channels):
             for control in (PEDAL, ALL_NOTES_OFF):
                 ends.append(mido.Message("control_change", channel=channel, control=control, value=0))
-        self.clear()
+        self._early, self._struck = self._struck, {}
+        self._others.clear()
+        self._channels.clear()
         return ends
 
     def clear(self) -> None:
@@ -65,3 +72,10 @@ class Sounding:
         self._struck.clear()
         self._others.clear()
         self._channels.clear()
+        self._early.clear()
+
+
+def _count_down(counts: dict[tuple[int, int], int], key: tuple[int, int]) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]

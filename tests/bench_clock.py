@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from queue import SimpleQueue
 
 import mido
 import numpy as np
@@ -40,7 +39,7 @@ TICK, START = 0xF8, 0xFA
 
 def bare(port: str, minutes: float) -> None:
     """Send ticks for so long, and nothing else."""
-    inbox: Inbox = SimpleQueue()
+    inbox = Inbox()
     clock = SystemClock()
     with open_backend("jack") as midi:
         out_port, tick = midi.open_output(port), mido.Message("clock")

@@ -45,7 +45,20 @@ def arguments(command: str, home: Path) -> list[str]:
     """How the command is called, so that it plays to SYNTH."""
     match command:
         case "listen":
-            return ["listen", "--in", KEYS, *OUT, "--tempo", "240", "--bars", "1", "--thru", "all", "--seed", "7"]
+            return [
+                "listen",
+                "--in",
+                KEYS,
+                *OUT,
+                "--tempo",
+                "240",
+                "--bars",
+                "1",
+                "--thru",
+                "all",
+                "--seed",
+                "7",
+            ]
         case "click":
             return ["listen", "--in", KEYS, *OUT, "--tempo", "20", "--count-in", "4", "--click", "76:10"]
         case "jam":
@@ -101,7 +114,7 @@ def played(command: str, player: Player, home: Path, in_a_job: bool = False) -> 
 
 
 def ends_silent(heard: Sequence[Message]) -> bool:
-    """Whether all that was struck was let go, and then the pedal lifted and all notes ended, on each channel."""
+    """Whether all that was struck was let go, then the pedals lifted and all notes ended."""
     used = {m.bytes[0] & 0x0F for m in heard if m.strikes}
     last = [m.bytes for m in heard[-2 * len(used) :]]
     wanted = [(0xB0 | ch, control, 0) for ch in sorted(used) for control in (PEDAL, ALL_NOTES_OFF)]
@@ -109,7 +122,7 @@ def ends_silent(heard: Sequence[Message]) -> bool:
 
 
 COMMANDS = ("listen", "click", "jam", "play", "bench", "timing", "loopback")
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 REREAD = {(command, signal.SIGHUP) for command in ("listen", "click")}
 """Where there is no terminal this asks listen for its config."""

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from itertools import pairwise
-from queue import SimpleQueue
 
 import mido
 import pytest
@@ -29,7 +28,7 @@ class Cable:
     def __init__(self, back: Back) -> None:
         self.seconds = 7.0
         self.back = back
-        self.inbox: Inbox = SimpleQueue()
+        self.inbox = Inbox()
         self.sent: list[tuple[float, mido.Message]] = []
         self.coming: list[tuple[float, mido.Message]] = []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Any
 
 import click
@@ -20,6 +20,7 @@ from jamd.errors import JamdError
 from jamd.gather import Number
 from jamd.knobs import KNOBS, Knob, knob_of
 from jamd.private import make_folder
+from jamd.waiting import Queue
 
 MOVED = 4
 """How far a CC (of 127) or a bend must go to count: one that nobody touches may tremble."""
@@ -64,7 +65,7 @@ def command(
     path = prepared(config.path or user_path())
 
     listen = config.tables.get("listen", {})
-    heard: SimpleQueue[mido.Message] = SimpleQueue()
+    heard: Queue[mido.Message] = Queue()
     with open_backend(backend or listen.get("backend", "auto")) as midi:
         port = midi.open_input(in_name or listen.get("in"), heard.put)
         gesture = "press" if knob.kind == "action" else "move"
@@ -99,7 +100,7 @@ def prepared(path: Path) -> Path:
     return path
 
 
-def until(heard: SimpleQueue[mido.Message], deadline_seconds: float) -> Iterator[mido.Message]:
+def until(heard: Queue[mido.Message], deadline_seconds: float) -> Iterator[mido.Message]:
     """What is heard until this instant of the monotonic clock."""
     while (left_seconds := deadline_seconds - time.monotonic()) > 0:
         try:
