@@ -226,15 +226,10 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def drawing(away: Silenced, back: Then) -> Iterator[None]:
-    """While the program stands still what it draws is `away`; `back` is called whenever it goes on."""
+def drawing(away: Silenced) -> Iterator[None]:
+    """Until the block ends, what is drawn on the terminal is `away` while the program stands still."""
     _signals.away.append(away)
-    number = getattr(signal, "SIGCONT", None)
-    in_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(number, lambda *_: back()) if number is not None and in_main else None
     try:
         yield
     finally:
-        if before is not None and number is not None:
-            signal.signal(number, before)
         _signals.away.remove(away)

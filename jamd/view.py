@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -28,6 +29,7 @@ MOST_ROWS = 20
 WIDEST_STEP = 3
 MARGIN = 4
 REFRESHES_PER_SECOND = 10
+LOOK_SECONDS = 0.3
 
 QUIET = Style(color="bright_black")
 STRONG = Style(bold=True)
@@ -57,15 +59,26 @@ class View:
         self._size = console.size
         self._lowest: int | None = None
         self._live: Live | None = None  # while it is shown
+        self._wanted = False
+        self._showing = threading.RLock()
         self._signals = ExitStack()
 
     def __enter__(self) -> View:
-        self._signals.enter_context(drawing(self._away, self._show))
+        self._signals.enter_context(drawing(self._away))
+        self._wanted = True
         self._show()
         return self
 
     def _show(self) -> None:
-        if self._live is None and in_foreground(self._console.file):
+        """Be shown, as soon as the program is in the foreground; nobody tells when that is."""
+        with self._showing:
+            if not self._wanted or self._live is not None:
+                return
+            if not in_foreground(self._console.file):
+                look = threading.Timer(LOOK_SECONDS, self._show)
+                look.daemon = True
+                look.start()
+                return
             self._live = Live(
                 get_renderable=self._picture,
                 console=self._console,
@@ -76,14 +89,17 @@ class View:
             self._live.start(refresh=True)
 
     def _hide(self) -> None:
-        live, self._live = self._live, None
-        if live is not None:
-            live.stop()
+        with self._showing:
+            self._wanted = False
+            live, self._live = self._live, None
+            if live is not None:
+                live.stop()
 
     @contextmanager
     def _away(self) -> Iterator[None]:
         self._hide()
         yield
+        self._wanted = True
         self._show()
 
     def __exit__(

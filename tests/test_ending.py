@@ -3,8 +3,14 @@ processes, each command and each signal."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,8 +26,6 @@ OUT = ("--out", SYNTH)
 PEDAL, ALL_NOTES_OFF = 64, 123
 TEMPO = 120
 HELD_SECONDS = 2.0
-SOON_SECONDS = 0.3
-"""Within so long a signal is obeyed and heard of."""
 
 
 def long_chords(path: Path) -> Path:
@@ -121,27 +125,32 @@ def ends_silent(heard: Sequence[Message]) -> bool:
     return not sounding(heard) and last == wanted
 
 
-COMMANDS = ("listen", "click", "jam", "play", "bench", "timing", "loopback")
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-
-REREAD = {(command, signal.SIGHUP) for command in ("listen", "click")}
-"""Where there is no terminal this asks listen for its config."""
+INT, TERM, HUP, QUIT = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT
+ENDS = {
+    "listen": (INT, TERM, QUIT),  # without a terminal SIGHUP asks it for its config: see below
+    "click": (TERM, signal.SIGUSR1),
+    "jam": (INT, TERM, HUP, QUIT),
+    "play": (INT, TERM, HUP, QUIT, signal.SIGALRM),
+    "loopback": (INT, TERM, HUP, QUIT),
+    "timing": (TERM, HUP),
+    "bench": (INT, QUIT),
+}
+"""Any command is ended by any signal in one and the same way: see `jamd.ending`."""
 
 
 def status_of(command: str, number: signal.Signals) -> int:
     """How the command ends at this signal: a session in order, the rest as such programs do."""
-    if number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) and command in ("listen", "click", "jam"):
+    if number in (INT, TERM, HUP) and command in ("listen", "click", "jam"):
         return 0
-    return 130 if number == signal.SIGINT else -number
+    return 130 if number == INT else -number
 
 
 @pytest.mark.parametrize(
     ("command", "number"),
     [
         pytest.param(command, number, id=f"{command}-{number.name}")
-        for command in COMMANDS
-        for number in ENDS
-        if (command, number) not in REREAD
+        for command, numbers in ENDS.items()
+        for number in numbers
     ],
 )
 def test_after_any_end_of_any_command_nothing_sounds(
@@ -159,7 +168,7 @@ def test_after_any_end_of_any_command_nothing_sounds(
 # Standing still
 
 
-@pytest.mark.parametrize("command", ["listen", "jam", "play", "loopback", "compare"])
+@pytest.mark.parametrize("command", ["jam", "play", "loopback", "compare"])
 def test_ctrl_z_silences_first_and_the_grid_goes_on_at_fg(
     command: str, player: Player, tmp_path: Path
 ) -> None:
@@ -174,8 +183,6 @@ def test_ctrl_z_silences_first_and_the_grid_goes_on_at_fg(
         assert not between(player.heard, stood + 0.1, stood + 0.6)
         os.kill(job, signal.SIGCONT)
         again = player.now()
-        if command == "listen":
-            player.play([(0.0, (0x80, 60, 0)), (0.1, (0x90, 67, 90)), (0.3, (0x80, 67, 0))])
         player.wait_for_strike(again, 10)
         burst = [m for m in between(player.heard, again, again + 0.05) if m.strikes]
         assert len(burst) <= 4, "what should have sounded meanwhile sounds at once"
@@ -183,6 +190,95 @@ def test_ctrl_z_silences_first_and_the_grid_goes_on_at_fg(
         jamd.wait()
         player.listen_until(player.now() + 0.1)
     assert ends_silent(player.heard)
+
+
+def test_in_a_terminal_ctrl_z_gives_the_shell_a_clean_one_and_closing_it_ends_the_session(
+    player: Player, tmp_path: Path
+) -> None:
+    """The view is drawn, goes away with Ctrl-Z, and comes back with fg. What the player holds is ended each
+    time; the last time nobody says so to jamd but the system: the terminal is gone."""
+    with Shell(tmp_path) as shell:
+        shell.type(f"{sys.executable} -m jamd listen --backend jack --in {KEYS} --out {SYNTH} --thru all\n")
+        shell.wait_until_shown("play, and jamd will answer")
+        player.play([(0.0, (0x90, 60, 90))])
+        player.wait_for_strike()
+        shell.type("\x1a")
+        shell.wait_until_shown("Stopped")
+        stood = player.now()
+        player.listen_until(stood + 0.2)
+        assert ends_silent(player.heard)
+        assert shell.shown.rindex(SHOW_CURSOR) > shell.shown.rindex(HIDE_CURSOR)
+
+        player.play([(0.0, (0x80, 60, 0))])
+        shell.type("fg\n")
+        shell.wait_until_shown("jamd will answer")
+        again = player.now()
+        player.play([(0.0, (0x90, 67, 90))])
+        assert player.wait_for_strike(again).pitch == 67
+        shell.close()
+        closed = player.now()
+        player.listen_until(closed + 1.0)
+        assert ends_silent(player.heard)
+    assert [m.pitch for m in player.heard if m.strikes][:2] == [60, 67]
+    assert [m.pitch for m in player.heard if m.releases].count(60) == 1
+
+
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+
+
+class Shell:
+    """A shell with job control in a terminal of its own, and what it shows."""
+
+    def __init__(self, home: Path) -> None:
+        self.shown = ""
+        self._seen = 0
+        self._changed = threading.Condition()
+        self._master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        homes = {
+            f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("DATA", "CONFIG", "CACHE", "STATE")
+        }
+        self._bash = subprocess.Popen(
+            ["bash", "--norc", "-i"],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env=os.environ | homes | {"TERM": "xterm-256color", "HOME": str(home)},
+        )
+        os.close(slave)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        with suppress(OSError):
+            while said := os.read(self._master, 1 << 16):
+                with self._changed:
+                    self.shown += said.decode(errors="replace")
+                    self._changed.notify_all()
+
+    def type(self, keys: str) -> None:
+        self._seen = len(self.shown)
+        os.write(self._master, keys.encode())
+
+    def wait_until_shown(self, text: str) -> None:
+        """Since the last keys were typed."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: text in self.shown[self._seen :], 30):
+                pytest.fail(f"{text!r} was not shown, but:\n{self.shown}")
+
+    def close(self) -> None:
+        """As a window is closed."""
+        os.close(self._master)
+        self._bash.wait(10)
+
+    def __enter__(self) -> Shell:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bash.poll() is None:
+            self._bash.kill()
+            self._bash.wait()
 
 
 def wait_for_state(process: int, state: str) -> None:

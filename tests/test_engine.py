@@ -10,8 +10,10 @@ from fakes import Pad, Parrot, RecordingPort, jam, note, pedal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jamd.clockout import ClockOut
 from jamd.events import Panic, Predicted, Received
 from jamd.note import Frame, Onset
+from jamd.rig import Rig
 from jamd.snapshot import Span, Turn
 from jamd.turns import Form
 from jamd.worker import InlineWorker, Post
@@ -284,3 +286,58 @@ def test_whatever_is_played_nothing_hangs(
     assert played.output.sounding == frozenset()
     seconds = [event[0] for event in played.heard]
     assert seconds == sorted(seconds)
+
+
+class Halting(RecordingPort):
+    """A port at which the program is told to stand still as the first note sounds, and does for so long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.stood_seconds, self.told = seconds, False
+
+    def send(self, message: mido.Message) -> None:
+        super().send(message)
+        if message.type == "note_on" and not self.told:
+            self.told = True
+            assert self.engine is not None
+            self.engine.hush(self.stand_still)
+
+    def stand_still(self) -> None:
+        assert self.clock is not None
+        self.clock._seconds += self.stood_seconds
+
+
+CALL = [note(1.0, 60, 1.4), note(1.5, 62, 1.9), note(2.0, 64, 2.4), note(2.5, 65, 2.9)]
+
+
+def test_what_sounds_ends_before_a_halt_and_the_grid_goes_on_behind_it() -> None:
+    """Halted at 3.0, the answer's first note ends there and not at 3.375. At 4.2 the grid is where it would
+    have been: what was to sound at 3.5 and 4.0 is over, and the last note is in its place."""
+    played = jam(CALL, end_seconds=6, port=Halting(1.2))
+    assert played.notes == [(3.0, "on", 72), (3.0, "off", 72), (4.5, "on", 77), (4.875, "off", 77)]
+    assert played.output.dropped == 2
+
+
+def test_a_note_ended_by_a_halt_is_as_short_in_the_session() -> None:
+    played = jam(CALL, end_seconds=6, port=Halting(1.2))
+    own = [(beats, m.type, m.note) for part, beats, m in played.notebook.events if part == "jamd"]
+    assert own == [(4.0, "note_on", 72), (4.0, "note_off", 72), (7.0, "note_on", 77), (7.75, "note_off", 77)]
+
+
+def test_who_follows_the_clock_stands_through_a_halt_and_is_told_where_to_go_on() -> None:
+    sent: list[tuple[float, str]] = []
+    port = Halting(1.2)
+
+    def follow(message: mido.Message) -> None:
+        assert port.clock is not None
+        if message.type != "clock":
+            sent.append((round(port.clock.now(), 3), str(message).removesuffix(" time=0")))
+
+    jam(CALL, end_seconds=6, port=port, rig=Rig(clock_out=ClockOut(follow)))
+    assert sent == [
+        (1.0, "start"),
+        (3.0, "stop"),
+        (4.2, "songpos pos=26"),
+        (4.2, "continue"),
+        (6.0, "stop"),
+    ]

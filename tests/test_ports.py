@@ -330,6 +330,38 @@ def test_on_jack_the_last_messages_get_time_to_leave_and_the_first_to_arrive() -
     assert midi.log == [wait, "send", wait, "close"]
 
 
+def test_closing_an_output_ends_whatever_was_sent_there_and_sounds() -> None:
+    midi = FakeMidi()
+    port = backend(midi).open_output("synth")
+    for message in (
+        mido.Message("note_on", channel=1, note=60, velocity=80),
+        mido.Message("note_on", channel=1, note=64, velocity=80),
+        mido.Message("note_off", channel=1, note=60, velocity=0),
+    ):
+        port.send(message)
+    port.close()
+    assert midi.sent[3:] == [[0x81, 64, 64], [0xB1, 64, 0], [0xB1, 123, 0]]
+
+
+def test_a_signal_between_two_bytes_of_code_leaves_no_note_behind() -> None:
+    """It comes after a note is counted and before it leaves; the note is then sent, and ended at the end."""
+    midi = FakeMidi()
+    port = backend(midi).open_output("synth")
+    send, hushed = port.client.send_message, port.hushed
+
+    def interrupted(data: list[int]) -> None:
+        port.client.send_message = send
+        with hushed():
+            midi.log.append("stood still")
+        send(data)
+
+    port.client.send_message = interrupted
+    port.send(mido.Message("note_on", note=60, velocity=80))
+    assert midi.log[-2:] == ["stood still", "send"]
+    port.close()
+    assert midi.sent[-4:] == [[0x90, 60, 80], [0x80, 60, 64], [0xB0, 64, 0], [0xB0, 123, 0]]
+
+
 def test_elsewhere_nothing_waits() -> None:
     midi = FakeMidi()
     port = backend(midi).open_output("synth")
