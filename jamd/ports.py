@@ -198,12 +198,12 @@ class OutputPort(Port):
                 return
             if message.type == "note_on":
                 self._struck[message.channel, message.note] = None
-            hushes = self._hushes
+            hushes, data = self._hushes, message.bytes()
             # Counted before it leaves: whatever comes in between, it is ended.
             if not self._sounding.take(message):
                 return
             try:
-                self.client.send_message(message.bytes())
+                self.client.send_message(data)
             except self._fault:
                 self.plugged = False
                 self._miss(message)

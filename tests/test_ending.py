@@ -122,7 +122,8 @@ def ends_silent(heard: Sequence[Message]) -> bool:
     used = {m.bytes[0] & 0x0F for m in heard if m.strikes}
     last = [m.bytes for m in heard[-2 * len(used) :]]
     wanted = [(0xB0 | ch, control, 0) for ch in sorted(used) for control in (PEDAL, ALL_NOTES_OFF)]
-    return not sounding(heard) and last == wanted
+    # what a signal meets half-way may be ended once more than it was struck
+    return all(count < 0 for count in sounding(heard).values()) and last == wanted
 
 
 INT, TERM, HUP, QUIT = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT
