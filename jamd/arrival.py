@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from jamd.errors import BackendError, PortError
+from jamd.errors import BackendError
+from jamd.portname import meant
 from jamd.ports import Kind, Wait, find
 
 PERIOD_SECONDS = 1.0
@@ -52,10 +53,8 @@ def _missing(wanted: Sequence[str | None], names: Sequence[str], kind: Kind) -> 
     for name in wanted:
         if name is None:
             continue
-        try:
-            find(name, names, kind)
-        except PortError:
-            if any(name.casefold() in each.casefold() for each in names):
-                raise
+        if not meant(name, names):
             missing.append(f"no {kind} matches {name!r}")
+        else:
+            find(name, names, kind)  # a name that means several is no better tomorrow
     return missing

@@ -163,7 +163,7 @@ class Backend:
                         self.settle()
                 except (self._rtmidi.RtMidiError, ValueError) as error:  # unplugged since it was listed
                     raise PortError(f"{kind} {name or own!r} does not open: {error}") from error
-                seen_as = frozenset(n for n in listing.get_ports() if own in n and n not in before)
+                seen_as = frozenset(n for n in listing.get_ports() if n and own in n and n not in before)
             undo.pop_all()
         return client, seen_as
 

@@ -7,7 +7,6 @@ JACK only at a risk (see `libjack`).
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,31 +14,25 @@ from types import TracebackType
 from typing import Self
 
 from jamd.backends import Backend
-from jamd.errors import JamdError, PortError
+from jamd.errors import JamdError
 from jamd.jackserver import JackServer, open_server
-from jamd.ports import Port, find
+from jamd.portname import meant, renumbered
+from jamd.ports import Port
 from jamd.priority import keep_to
 
 LOOK_SECONDS = 0.1
 CLOSE_SECONDS = 2.0
 """A JACK server that stands still must not keep the program from ending."""
-_NUMBERED = re.compile(r"\s+\d+(:\d+)?$")
 
 log = logging.getLogger(__name__)
 
 
-def again(port: Port, names: Sequence[str]) -> str | None:
+def again(port: Port, names: Sequence[str | None]) -> str | None:
     """The name in the list that means this port, which may have come back with another number."""
-    if port.name in names:
-        return port.name
-    bare = _NUMBERED.sub("", port.name)
-    alike = [name for name in names if _NUMBERED.sub("", name) == bare]
-    if len(alike) == 1:
-        return alike[0]
-    try:
-        return find(port.wanted or port.name, names, port.kind)
-    except PortError:
-        return None
+    for found in (renumbered(port.name, names), meant(port.wanted or port.name, names)):
+        if len(found) == 1:
+            return found[0]
+    return None
 
 
 class Hotplug:

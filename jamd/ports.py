@@ -14,6 +14,7 @@ import mido
 from jamd.controllers import ALL_NOTES_OFF, PEDAL
 from jamd.errors import PortError
 from jamd.held import Held
+from jamd.portname import meant
 from jamd.sounding import Sounding
 
 INPUT_SETTLE_SECONDS = 0.05
@@ -29,21 +30,18 @@ Receive = Callable[[mido.Message], None]
 Wait = Callable[[float], None]
 
 
-def find(name: str, names: Sequence[str], kind: Kind) -> str:
-    """The port that `name` means: the one of that very name, else the only one with it inside, in any case.
+def find(name: str, names: Sequence[str | None], kind: Kind) -> str:
+    """The port that `name` means (see `portname`).
 
     Raises PortError with a list of the ports when there is none such, or several.
     """
-    if name in names:
-        return name
-    wanted = name.casefold()
-    matches = sorted({n for n in names if wanted in n.casefold()})
-    matches = [n for n in matches if wanted == n.casefold()] or matches
+    matches = meant(name, names)
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise PortError(f"{kind} {name!r} could be any of: {', '.join(matches)}; give more of its name")
-    known = f"the {kind}s are: {', '.join(names)}" if names else f"there are no {kind}s (see `jamd ports`)"
+    there = ", ".join(each for each in names if each)
+    known = f"the {kind}s are: {there}" if there else f"there are no {kind}s (see `jamd ports`)"
     raise PortError(f"no {kind} matches {name!r}; {known}")
 
 

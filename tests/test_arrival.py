@@ -52,7 +52,7 @@ def test_where_all_is_there_nothing_is_waited_for(caplog: pytest.LogCaptureFixtu
 
 
 def test_a_name_that_means_two_ports_is_no_better_tomorrow() -> None:
-    evening = Evening([["Synth"], ["Synth left", "Synth right"]])
+    evening = Evening([["Strings"], ["Synth left", "Synth right"]])
     with pytest.raises(PortError, match="output 'synth ' could be any of: Synth left, Synth right"):
         arrived(evening.open, [], ["synth "], evening.wait)
     assert evening.second == 1
