@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -69,7 +70,11 @@ def find(path: Path | None) -> Config:
     if path is not None:
         return read(path)
     own = user_path()
-    return read(own) if own.is_file() else Config()
+    if not os.path.lexists(own):
+        return Config()
+    if own.exists() and not own.is_file():  # a pipe would be waited for
+        raise UsageError(f"{own} is not a file")
+    return read(own)
 
 
 def read(path: Path) -> Config:

@@ -13,6 +13,10 @@ from jamd.private import FILE_MODE, file_mode
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+ASIDE = ".damaged"
+"""What the name of a file that was put aside ends with, and perhaps a number."""
+
 
 def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     """Put `content` at `path`: written beside it, flushed to the disk, then renamed over it.
@@ -54,6 +58,38 @@ def _beside(path: Path, mode: int | None) -> tuple[int, Path]:
     if mode is not None:
         os.chmod(beside, mode)
     return handle, beside
+
+
+def read_whole(path: Path, most_bytes: int) -> bytes:
+    """The bytes of a file that jamd keeps. Raises JamdError in one line for one that cannot be read or holds
+    more than `most_bytes`, and for what is no file: a pipe would be waited for."""
+    try:
+        handle = os.open(path, _READING)
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise JamdError(f"{path} is not a file")
+            if status.st_size > most_bytes:
+                raise JamdError(f"{path} is too large: over {most_bytes >> 10} KiB")
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise JamdError(f"cannot read {path}: {error.strerror}") from error
+
+
+def put_aside(path: Path) -> Path:
+    """Give a damaged file another name, so that none is written over it; its new path. Raises JamdError."""
+    aside, count = path.with_name(f"{path.name}{ASIDE}"), 1
+    while os.path.lexists(aside):
+        count += 1
+        aside = path.with_name(f"{path.name}{ASIDE}-{count}")
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise JamdError(f"cannot put {path} aside: {error.strerror}") from error
+    return aside
 
 
 def check_writable(path: Path) -> None:

@@ -33,6 +33,9 @@ CLOSE_SECONDS = 2.0
 MOST_BYTES, OLDER_FILES = 1 << 20, 4
 """How large the file becomes until it is put aside, and how many of those are kept: 5 MiB in all."""
 
+_NOT_WAITING = getattr(os, "O_NONBLOCK", 0)
+"""For whoever might read a pipe."""
+
 SAID = {"said": True}
 """`extra` of what the user hears by another way than stderr's log lines."""
 
@@ -185,7 +188,7 @@ class LogFile:
         with suppress(FileNotFoundError):
             if content and self._path.stat().st_size + len(content) > self._most_bytes:
                 self._put_aside()
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NOT_WAITING
         handle = os.open(self._path, flags, file_mode(self._path))
         try:
             if content:

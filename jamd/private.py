@@ -30,10 +30,18 @@ def own_folders() -> tuple[Path, ...]:
 
 def is_own(path: Path) -> bool:
     """Whether `path`, there or not, is or lies in one of jamd's folders."""
-    path = path.resolve()
+    path = resolved(path)
     if any(part.startswith(REFUGE) for part in path.parts):
         return True
-    return any(path.is_relative_to(folder.resolve()) for folder in own_folders())
+    return any(path.is_relative_to(resolved(folder)) for folder in own_folders())
+
+
+def resolved(path: Path) -> Path:
+    """Where a path leads; itself where that is nowhere, as a link to itself."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()
 
 
 def folder_mode(path: Path) -> int:

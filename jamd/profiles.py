@@ -26,7 +26,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from jamd.errors import JamdError, UsageError
-from jamd.files import write_whole
+from jamd.files import ASIDE, write_whole
+from jamd.files import put_aside as put_file_aside
 from jamd.lock import opened, wait_for
 from jamd.models.evening import Evening, fault_of, last_of
 from jamd.models.past import MOST_PAST_STEPS
@@ -35,7 +36,6 @@ from jamd.private import make_folder
 
 FORMAT = 1
 SUFFIX = ".safetensors"
-ASIDE = ".damaged"
 HEADER = "jamd profile"
 LOCK = ".lock"
 _NAME = re.compile(r"[^\W_][\w-]{0,39}")
@@ -166,14 +166,14 @@ def delete(name: str) -> None:
 def there(name: str) -> Path:
     """The file of a profile. Raises UsageError when there is no such profile."""
     path = path_of(name)
-    if not path.is_file():
+    if not os.path.lexists(path):
         names = ", ".join(each.stem for each in sorted(folder().glob(f"[!.]*{SUFFIX}")))
         raise UsageError(f"there is no profile {name!r}; there are: {names or 'none'}")
     return path
 
 
 def _listed(path: Path) -> Listed:
-    status = path.stat()
+    status = path.lstat()
     used = datetime.fromtimestamp(status.st_mtime)
     try:
         evenings, fault = _read(path), ""
@@ -189,14 +189,7 @@ def _read_or_put_aside(path: Path) -> tuple[list[Kept], str]:
     try:
         return _read(path), ""
     except DamagedProfile as error:
-        aside, count = path.with_name(f"{path.name}{ASIDE}"), 1
-        while aside.exists():
-            count += 1
-            aside = path.with_name(f"{path.name}{ASIDE}-{count}")
-        try:
-            path.rename(aside)
-        except OSError as refused:
-            raise JamdError(f"cannot put {path} aside: {refused.strerror}") from refused
+        aside = put_file_aside(path)
         return [], f"{error}; it is kept as {aside.name}, and profile {path.stem!r} begins anew"
 
 
@@ -263,9 +256,12 @@ def _locked() -> Iterator[None]:
     profiles = folder()
     try:
         make_folder(profiles)
-        handle = opened(profiles / LOCK)
     except OSError as error:
         raise Unwritable(f"cannot keep profiles in {profiles}: {error.strerror}") from error
+    try:
+        handle = opened(profiles / LOCK)
+    except OSError as error:
+        raise Unwritable(f"cannot keep profiles: cannot write {profiles / LOCK}: {error.strerror}") from error
     try:
         try:
             wait_for(handle)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from jamd.errors import JamdError, UsageError
-from jamd.files import write_whole
+from jamd.files import read_whole, write_whole
 from jamd.private import FILE_MODE, FOLDER_MODE, make_folder
 
 NAME = "jamd"
@@ -24,6 +24,7 @@ WRITTEN = "Written by `jamd service install`"
 TAKEN_ALONG = re.compile(r"JAMD_LISTEN_\w+|XDG_(CONFIG|DATA|CACHE|STATE)_HOME|JACK_DEFAULT_SERVER")
 """What of the environment decides where jamd looks and what it does. A service would not have it."""
 PATIENCE_SECONDS = 60.0
+MOST_LOG_BYTES = 1 << 24
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
@@ -195,8 +196,8 @@ def write(manager: Manager, job: Job) -> Path:
 def is_ours(path: Path) -> bool:
     """Whether `write` wrote this file."""
     try:
-        return WRITTEN in path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return WRITTEN in read_whole(path, MOST_LOG_BYTES).decode(errors="replace")
+    except JamdError:
         return False
 
 
@@ -213,9 +214,8 @@ def last_lines(path: Path, count: int) -> list[str]:
     lines: list[str] = []
     for each in (path.with_name(f"{path.name}.1"), path):
         try:
-            lines += each.read_text(encoding="utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise JamdError(f"cannot read {each}: {error.strerror}") from error
+            lines += read_whole(each, MOST_LOG_BYTES).decode(errors="replace").splitlines()
+        except JamdError:
+            if os.path.lexists(each):
+                raise
     return lines[-count:]

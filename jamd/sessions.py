@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,13 +15,16 @@ from platformdirs import user_data_path
 from jamd import midifile, refuge
 from jamd.bars import Bars
 from jamd.errors import JamdError, MidiFileError, UsageError
-from jamd.files import check_writable, write_whole
-from jamd.note import STEPS_PER_BEAT, quantise
+from jamd.files import check_writable, put_aside, read_whole, write_whole
+from jamd.midifile import Piece
+from jamd.note import STEPS_PER_BEAT, Note, quantise
 from jamd.private import make_folder
 from jamd.tempomap import seconds_at
 
 _NAME = "%Y-%m-%d %H.%M.%S"
 FAVOURITES = "favourites.txt"
+MOST_FAVOURITES_BYTES = 1 << 22
+SUFFIX = ".mid"
 LAST = "last"
 _STALE = timedelta(days=1)
 _NAME_LENGTH = len("2026-11-21 20.15.03")
@@ -88,10 +92,17 @@ def _sweep(sessions: Path, now: datetime) -> None:
 def kept() -> list[Session]:
     """The sessions in the folder, the latest last."""
     try:
-        found = map(session_at, _paths())
+        picked = favourites()
+        found = [session_at(path, picked) for path in _paths()]
         return sorted(found, key=lambda session: (session.when, session.path.stem))
     except OSError as error:
         raise JamdError(f"cannot list {folder()}: {error.strerror}") from error
+
+
+def elsewhere() -> str:
+    """How many sessions are in jamd's folder of last resort, as words; "" for none."""
+    count = sum(1 for _ in refuge.folder().glob(f"[!.]*{SUFFIX}"))
+    return f"{count} session{'s' * (count != 1)}" if count else ""
 
 
 def _paths() -> list[Path]:
@@ -128,8 +139,8 @@ def rename(path: Path, name: str) -> Path:
         raise UsageError(f"there is a session {stem!r} already; choose another name") from None
     except OSError as error:
         raise JamdError(f"cannot rename {path.name}: {error.strerror}") from error
-    if path.name in favourites():
-        _write_favourites(favourites() - {path.name} | {new.name})
+    if path.name in favourites().names:
+        _write_favourites(lambda names: names - {path.name} | {new.name})
     return new
 
 
@@ -142,35 +153,65 @@ def delete(path: Path) -> None:
     pick(path, False)
 
 
-def favourites() -> frozenset[str]:
-    """The file names of the sessions that were picked."""
+@dataclass(frozen=True, slots=True)
+class Favourites:
+    """The file names of the sessions that were picked, as far as they can be read, and what is wrong with
+    the file that they stand in, if anything."""
+
+    names: frozenset[str] = frozenset()
+    fault: str = ""
+
+
+def favourites() -> Favourites:
+    """Which sessions were picked."""
+    path = folder() / FAVOURITES
+    if not os.path.lexists(path):
+        return Favourites()
     try:
-        return frozenset((folder() / FAVOURITES).read_text(encoding="utf-8").splitlines())
-    except FileNotFoundError:
-        return frozenset()
-    except (OSError, UnicodeDecodeError) as error:
-        raise JamdError(f"cannot read {folder() / FAVOURITES}: {error}") from error
+        lines = read_whole(path, MOST_FAVOURITES_BYTES).split(b"\n")
+    except JamdError as error:
+        return Favourites(fault=str(error))
+    names = {os.fsdecode(line) for line in lines if line}
+    odd = sum(not _is_name(name) for name in names)
+    if lines[-1] and not os.path.lexists(folder() / os.fsdecode(lines[-1])):
+        odd = max(odd, 1)  # the end is missing
+    fault = f"{path} is damaged: {odd} of its lines name{'s' * (odd == 1)} no session" if odd else ""
+    return Favourites(frozenset(filter(_is_name, names)), fault)
 
 
-def pick(path: Path, picked: bool = True) -> None:
-    """Count a session among the favourites, or no more."""
-    before = favourites()
-    after = before | {path.name} if picked else before - {path.name}
-    if after != before:
-        _write_favourites(after)
+def _is_name(line: str) -> bool:
+    """Whether a line may be the name of a session, there or deleted."""
+    plain = line.isprintable() and not any(sign in line for sign in "/\\")
+    return line.endswith(SUFFIX) and (plain or os.path.lexists(folder() / line))
 
 
-def _write_favourites(names: frozenset[str]) -> None:
-    write_whole(folder() / FAVOURITES, "".join(f"{name}\n" for name in sorted(names)).encode())
+def pick(path: Path, picked: bool = True) -> str:
+    """Count a session among the favourites, or no more; what must be told, if anything."""
+    return _write_favourites(lambda names: names | {path.name} if picked else names - {path.name})
 
 
-def session_at(path: Path) -> Session:
+def _write_favourites(change: Callable[[frozenset[str]], frozenset[str]]) -> str:
+    """Change the names; a file that is damaged is put aside, with a word on it."""
+    before, path = favourites(), folder() / FAVOURITES
+    after = change(before.names)
+    if after == before.names:
+        return before.fault
+    said = f"{before.fault}; it is kept as {put_aside(path).name}" if before.fault else ""
+    write_whole(path, b"".join(os.fsencode(name) + b"\n" for name in sorted(after)))
+    return said
+
+
+def session_at(path: Path, picked: Favourites | None = None) -> Session:
     """One session, read from its file."""
-    when, favourite = _when(path), path.name in favourites()
+    when, favourite = _when(path), path.name in (picked or favourites()).names
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise MidiFileError(f"{path} is not a file that can be read")
         piece = midifile.read(path)
-    except MidiFileError as error:
-        return Session(path, when, favourite=favourite, fault=str(error).removeprefix(f"{path} "))
+    except (MidiFileError, OSError) as error:
+        said = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+        fault = said.removeprefix(f"{path} ").replace(f"cannot read {path}: ", "cannot be read: ")
+        return Session(path, when, favourite=favourite, fault=fault)
     notes = piece.notes
     last_step = int(quantise(notes[-1].start_beats * STEPS_PER_BEAT)[0])
     end_beats = np.array([max(note.end_beats for note in notes)])
@@ -179,10 +220,24 @@ def session_at(path: Path) -> Session:
         when,
         bars=max(0, Bars.of(piece.metres).bar_of(last_step)) + 1,
         seconds=float(seconds_at(piece.tempos, end_beats)[0]),
-        player_notes=sum(len(part.notes) for part in piece.parts if part.name == "player"),
-        jamd_notes=sum(len(part.notes) for part in piece.parts if part.name == "jamd"),
+        player_notes=len(notes_of(piece, "player")),
+        jamd_notes=len(notes_of(piece, "jamd")),
         favourite=favourite,
     )
+
+
+def whole(path: Path) -> Session:
+    """A session. Raises JamdError for one that cannot be read."""
+    session = session_at(path)
+    if session.fault:
+        raise JamdError(f"{path.name} {session.fault}")
+    return session
+
+
+def notes_of(piece: Piece, part: str) -> list[Note]:
+    """What `player` or `jamd` played, on whatever channels, in order of the beginnings."""
+    notes = [note for each in piece.parts if each.name == part for note in each.notes]
+    return sorted(notes, key=lambda note: (note.start_beats, note.pitch))
 
 
 def _when(path: Path) -> datetime:

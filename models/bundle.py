@@ -7,6 +7,7 @@ range, training data by hash, scores, command. Weights are stored in half precis
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -91,6 +92,8 @@ def read(path: Path) -> Bundle:
 
 
 def _read(path: Path, weights: bool) -> Bundle:
+    if os.path.lexists(path) and not path.is_file():
+        raise BundleError(f"{path} is not a file")
     if not path.is_file():
         raise BundleError(f"there is no model {path}; `jamd models` lists those there are")
     try:

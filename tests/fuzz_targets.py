@@ -174,9 +174,9 @@ def favourites(content: bytes) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     with one_line():
-        picked = sessions.favourites()
+        picked = sessions.favourites().names
         sessions.pick(path, True)
-        assert sessions.favourites() == picked | {path.name}
+        assert sessions.favourites().names == picked | {path.name}
     return True
 
 

@@ -65,6 +65,8 @@ def _shards_in(folder: Path) -> list[_Shard]:
         for entry in entries:
             if entry.name.endswith(SUFFIX):
                 with suppress(OSError):
+                    if not entry.is_file():  # a pipe would be waited for
+                        continue
                     status = entry.stat()
                     found.append(_Shard(entry.name, status.st_mtime, status.st_size))
     return found

@@ -44,9 +44,11 @@ def about(path: Path) -> dict[str, Any]:
 
 def _header(path: Path) -> dict[str, Any]:
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise ValueError("it is not a file")
         with safe_open(path, framework="pt") as file:
             return dict(json.loads((file.metadata() or {})["jamd_checkpoint"]))
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{path} is not a whole checkpoint of `jamd train` ({error})") from error
 
 

@@ -35,13 +35,15 @@ def locked(folder: Path) -> Iterator[None]:
 def is_locked(folder: Path) -> bool:
     """Whether some process trains in a run folder."""
     try:
-        handle = os.open(folder / LOCK, os.O_RDONLY)
+        handle = os.open(folder / LOCK, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return False
     try:
         take(handle)
     except BUSY:
         return True
+    except OSError:  # some network folders cannot
+        return False
     finally:
         os.close(handle)
     return False

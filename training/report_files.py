@@ -8,17 +8,20 @@ answers/     held-out calls with the answers to them as MIDI, and all of them as
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jamd.errors import JamdError
-from jamd.files import write_whole
+from jamd.files import read_whole, write_whole
 from jamd.private import make_folder
 
 if TYPE_CHECKING:  # `jamd runs` only asks whether there is one
     from jamd.training.report import Report
 
 PAGE, DATA, PICTURE = "report.html", "report.json", "answers.png"
+MOST_BYTES = 1 << 26
+"""Of a report's data that is read again."""
 
 
 def write(folder: Path, report: Report) -> Path:
@@ -48,7 +51,7 @@ def write(folder: Path, report: Report) -> Path:
 
 def is_there(folder: Path) -> bool:
     """Whether a run has a report."""
-    return (folder / DATA).is_file()
+    return os.path.lexists(folder / DATA)
 
 
 def read(folder: Path) -> Report:
@@ -56,10 +59,10 @@ def read(folder: Path) -> Report:
     from jamd.training.report_json import from_json
 
     path = folder / DATA
+    if not os.path.lexists(path):
+        raise JamdError(f"run {folder.name} has no report")
     try:
-        document = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise JamdError(f"run {folder.name} has no report") from error
-    except (OSError, ValueError) as error:
+        document = json.loads(read_whole(path, MOST_BYTES).decode())
+    except (ValueError, RecursionError) as error:
         raise JamdError(f"{path} is damaged ({error})") from error
     return from_json(document, str(path))

@@ -14,8 +14,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,7 @@ import platformdirs
 
 from jamd import private
 from jamd.errors import JamdError
-from jamd.files import write_whole
+from jamd.files import read_whole, write_whole
 from jamd.training.lock import is_locked
 
 ABOUT, LOSSES, MODEL, CHECKPOINT, SAMPLES = (
@@ -42,8 +44,9 @@ COLUMNS = (
     "offset_nats_per_attack",
 )
 RUNNING, FINISHED, STOPPED, FAILED, CUT_OFF = "running", "finished", "stopped", "failed", "cut off"
-TOLD = ("arch", "recipe", "data", "created", "state")
+TOLD = {"arch": str, "recipe": dict, "data": dict, "created": str, "state": str}
 """What every run.json says, at least."""
+MOST_ABOUT_BYTES, MOST_LOSSES_BYTES = 1 << 24, 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,22 @@ class Run:
         """The rows of losses.csv, oldest first. A last row without its end, as a kill or a full disk leaves
         it, is left out. Raises JamdError when the file is damaged."""
         path = self.folder / LOSSES
+        if not os.path.lexists(path):
+            return []
         try:
-            whole, _, _ = path.read_bytes().decode().rpartition("\n")
+            whole, _, _ = read_whole(path, MOST_LOSSES_BYTES).decode().rpartition("\n")
             rows = csv.DictReader(io.StringIO(whole))
             return [{name: float(row[name]) for name in COLUMNS} for row in rows]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, csv.Error) as error:
             raise JamdError(f"{path} is damaged ({error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A run folder whose run.json cannot be read, and why."""
+
+    folder: Path
+    fault: str
 
 
 def default_folder() -> Path:
@@ -133,28 +144,33 @@ def _write(run: Run) -> None:
 def read(folder: Path) -> Run:
     """The run in a folder. Raises JamdError."""
     path = folder / ABOUT
+    if not os.path.lexists(path):
+        raise JamdError(f"{folder} is no run folder: it has no {ABOUT}")
     try:
-        about = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise JamdError(f"{folder} is no run folder: it has no {ABOUT}") from error
-    except (OSError, ValueError) as error:
+        about = json.loads(read_whole(path, MOST_ABOUT_BYTES).decode())
+    except (ValueError, RecursionError) as error:
         raise JamdError(f"{path} is damaged ({error})") from error
-    if (
-        not isinstance(about, dict)
-        or not about.keys() >= set(TOLD)
-        or not all(isinstance(about[name], dict) for name in ("recipe", "data"))
-    ):
+    if not _is_sound(about):
         raise JamdError(f"{path} is damaged (it should hold {', '.join(TOLD)})")
     return Run(folder, about)
+
+
+def _is_sound(about: Any) -> bool:
+    """Whether a run.json has what is asked of it, in the types in which it is written."""
+    if not isinstance(about, dict) or not about.keys() >= TOLD.keys():
+        return False
+    parts = about["recipe"], about["data"], about["data"].get("learned_from", {}) if about["data"] else {}
+    return all(isinstance(about[name], kind) for name, kind in TOLD.items()) and all(
+        isinstance(part, dict) for part in parts
+    )
 
 
 def find(name: str, parent: Path) -> Run:
     """A run by its folder, its name, or the beginning of its name. Raises JamdError."""
     path = Path(name)
-    if (path / ABOUT).is_file():
-        return read(path)
-    if (parent / name / ABOUT).is_file():
-        return read(parent / name)
+    for folder in (path, parent / name):
+        if os.path.lexists(folder / ABOUT):
+            return read(folder)
     runs = found(parent)
     meant = [run for run in runs if run.name.startswith(name)]
     if len(meant) == 1:
@@ -166,11 +182,33 @@ def find(name: str, parent: Path) -> Run:
 
 
 def found(parent: Path) -> list[Run]:
-    """The runs in a folder, oldest first; what is no run is passed over."""
-    runs = []
-    for path in sorted(parent.glob(f"*/{ABOUT}"), key=lambda path: path.stat().st_mtime):
-        try:
-            runs.append(read(path.parent))
-        except JamdError:
-            continue
-    return runs
+    """The runs in a folder, oldest first; what is no run, or a damaged one, is passed over."""
+    return [run for run in listed(parent) if isinstance(run, Run)]
+
+
+def listed(parent: Path) -> list[Run | Damaged]:
+    """The same with the damaged ones."""
+    try:
+        folders = [folder for folder in parent.iterdir() if any(map(os.path.lexists, _marks(folder)))]
+    except OSError:
+        return []
+    return [_read_or_named(folder) for folder in sorted(folders, key=_written_at)]
+
+
+def _marks(folder: Path) -> list[Path]:
+    """What a run folder is known by."""
+    return [folder / name for name in (ABOUT, CHECKPOINT, LOSSES)]
+
+
+def _written_at(folder: Path) -> float:
+    for path in (folder / ABOUT, folder):
+        with suppress(OSError):
+            return path.lstat().st_mtime
+    return 0.0
+
+
+def _read_or_named(folder: Path) -> Run | Damaged:
+    try:
+        return read(folder)
+    except JamdError as error:
+        return Damaged(folder, str(error).removeprefix(f"{folder} "))

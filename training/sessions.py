@@ -29,7 +29,7 @@ def recordings(favourites_only: bool = False) -> list[Recording]:
         raise JamdError(f"cannot list {folder}: {error.strerror}") from error
     picked = sessions.favourites()
     if favourites_only:
-        paths = {stem: path for stem, path in paths.items() if path.name in picked}
+        paths = {stem: path for stem, path in paths.items() if path.name in picked.names}
     if not paths and favourites_only:
         raise JamdError("no session is a favourite yet; `jamd sessions pick last` makes one")
     if not paths:

@@ -43,7 +43,7 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     """
     import mido
 
-    from jamd import ending, midifile
+    from jamd import ending, midifile, sessions
     from jamd.backends import open_backend
     from jamd.bars import Bars
     from jamd.desk import Desk
@@ -105,12 +105,12 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
         raise JamdError(f"nothing of this jam is in {output}")
     output = keeping.path
     jammed = midifile.read(output)
-    parts = {part.name: part.notes for part in jammed.parts}
+    parts = {name: sessions.notes_of(jammed, name) for name in ("player", "jamd")}
     picture = output.with_suffix(".png")
     draw(
         picture,
-        parts.get("player", ()),
-        parts.get("jamd", ()),
+        parts["player"],
+        parts["jamd"],
         Bars.of(jammed.metres),
         list(engine.account.spans),
         title="a jam with jamd",

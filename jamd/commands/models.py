@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
+
+MOST_CARD_BYTES = 1 << 22
 
 
 @click.command()
@@ -18,6 +21,7 @@ def command(name: str | None, as_json: bool) -> None:
     import json
 
     from jamd.errors import BundleError
+    from jamd.files import read_whole
     from jamd.models import bundle
     from jamd.playing import models_folder
 
@@ -27,8 +31,8 @@ def command(name: str | None, as_json: bool) -> None:
         card = path.with_suffix(".md")
         if as_json:
             click.echo(json.dumps({"name": path.stem, "path": str(path), **header}, indent=2))
-        elif card.is_file():
-            click.echo(card.read_text(encoding="utf-8"))
+        elif os.path.lexists(card):
+            click.echo(read_whole(card, MOST_CARD_BYTES).decode(errors="replace"))
         else:
             click.echo(json.dumps(header, indent=2))
         return

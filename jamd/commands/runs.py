@@ -13,7 +13,7 @@ from jamd.cli import variable_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from jamd.training.runs import Run
+    from jamd.training.runs import Damaged, Run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -40,7 +40,7 @@ def command(context: click.Context, parent: Path | None, as_json: bool) -> None:
     from jamd.training import runs
 
     folder = parent or runs.default_folder()
-    summaries = [_summary(run) for run in runs.found(folder)]
+    summaries = [_summary(run) for run in runs.listed(folder)]
     if as_json:
         _print_json(summaries)
         return
@@ -55,13 +55,13 @@ def command(context: click.Context, parent: Path | None, as_json: bool) -> None:
     for summary in summaries:
         table.add_row(
             _plain(summary["name"]),
-            summary["arch"],
+            _plain(summary["arch"] or ""),
             _plain(summary["fault"] or summary["state"]),
             _epochs(summary),
             _nats(summary["best_nats_per_step"]),
             _time(summary["seconds"]),
-            _plain(_music(summary["data"])),
-            str(summary["created"])[:16].replace("T", " "),
+            "" if summary["data"] is None else _plain(_music(summary["data"])),
+            (summary["created"] or "")[:16].replace("T", " "),
         )
     _print(table)
     reports = sum(summary["report"] is not None for summary in summaries)
@@ -78,8 +78,8 @@ def show(above: tuple[Path | None, bool], name: str, parent: Path | None, as_jso
     from jamd.training import runs
 
     run = runs.find(name, parent or above[0] or runs.default_folder())
-    rows = run.losses()
     summary = _summary(run)
+    rows = [] if summary["fault"] else run.losses()
     if as_json or above[1]:
         _print_json({**run.about, **summary, "losses": [_finite(row) for row in rows]})
         return
@@ -90,7 +90,7 @@ def show(above: tuple[Path | None, bool], name: str, parent: Path | None, as_jso
     lines = {
         "state": ": ".join(filter(None, [summary["state"], str(run.about.get("reason", ""))])),
         "epochs": _epochs(summary),
-        "best": best if rows else "",
+        "best": best if rows else summary["fault"] or "",
         "time": _time(summary["seconds"]),
         **({"report": summary["report"]} if summary["report"] else {}),
         **{name: _told(value) for name, value in run.about.items() if name not in ("state", "reason")},
@@ -181,11 +181,30 @@ def compare(
         curves.draw(plot, compared, "Nats a step over the epochs")
 
 
-def _summary(run: Run) -> dict[str, Any]:
+FACTS = (
+    "arch",
+    "state",
+    "epochs_done",
+    "epochs",
+    "best_nats_per_step",
+    "best_epoch",
+    "best_seconds",
+    "seconds",
+    "data",
+    "created",
+    "report",
+)
+"""What a run is listed with, beside its name, its path, and its fault if it has one."""
+
+
+def _summary(run: Run | Damaged) -> dict[str, Any]:
     """What the list says of a run; None where there is nothing to say yet."""
     from jamd.errors import JamdError
-    from jamd.training import report_files
+    from jamd.training import report_files, runs
 
+    if isinstance(run, runs.Damaged):
+        named = {"name": run.folder.name, "path": str(run.folder), "fault": run.fault}
+        return {**dict.fromkeys(FACTS), **named}
     fault = None
     try:
         rows = run.losses()

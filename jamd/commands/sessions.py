@@ -23,9 +23,14 @@ def command(context: click.Context, favourites: bool, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from jamd import sessions
+    from jamd import refuge, sessions
 
     kept = [session for session in sessions.kept() if session.favourite or not favourites]
+    if fault := sessions.favourites().fault:
+        click.echo(f"jamd: {fault}", err=True)
+    if elsewhere := sessions.elsewhere():
+        said = f"{elsewhere} could not be kept here at the time; move what is in {refuge.folder()}"
+        click.echo(f"jamd: {said}", err=True)
     if as_json:
         import json
 
@@ -89,9 +94,7 @@ def play(name: str, out_name: str | None, backend: str) -> None:
     from jamd.player import Player, performance
 
     path = sessions.find(name)
-    session = sessions.session_at(path)
-    if session.fault:
-        raise JamdError(f"{path.name} {session.fault}")
+    session = sessions.whole(path)
     with ExitStack() as stack:
         port = stack.enter_context(open_backend(backend)).open_output(out_name)
         output = Output(port, SystemClock())
@@ -138,7 +141,8 @@ def pick(name: str, unpick: bool) -> None:
     from jamd import sessions
 
     path = sessions.find(name)
-    sessions.pick(path, not unpick)
+    if said := sessions.pick(path, not unpick):
+        click.echo(f"jamd: {said}", err=True)
     click.echo(f"{_shown(path)} is {'no longer' if unpick else 'now'} a favourite")
 
 
@@ -151,24 +155,24 @@ def export(name: str, output: Path) -> None:
     """Copy a session to a MIDI file, or make its sound (with FluidSynth) or its picture."""
     from jamd import midifile, sessions
     from jamd.bars import Bars
-    from jamd.files import check_writable, write_whole
+    from jamd.files import check_writable, read_whole, write_whole
     from jamd.plot import draw
     from jamd.sound import to_wav
 
     path = sessions.find(name)
     check_writable(output)
+    sessions.whole(path)
     match output.suffix.lower():
         case ".mid":
-            write_whole(output, path.read_bytes())
+            write_whole(output, read_whole(path, midifile.LARGEST_BYTES))
         case ".wav":
             if to_wav(path, output) is None:
                 raise JamdError("no sound without FluidSynth and a sound font; install them, or export .mid")
         case ".png":
             piece = midifile.read(path)
-            parts = {part.name: part.notes for part in piece.parts}
+            parts = {name: sessions.notes_of(piece, name) for name in ("player", "jamd")}
             title = _shown(path).removesuffix(".mid")
-            player, own = parts.get("player", ()), parts.get("jamd", ())
-            draw(output, player, own, Bars.of(piece.metres), [], title=title)
+            draw(output, parts["player"], parts["jamd"], Bars.of(piece.metres), [], title=title)
         case suffix:
             raise UsageError(f"{output} should end in .mid, .wav or .png, not {suffix or 'nothing'}")
     click.echo(f"wrote {output}")
