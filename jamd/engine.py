@@ -29,8 +29,10 @@ from jamd.events import (
     Stop,
     Unheeded,
 )
+from jamd.forgotten import Forgotten
 from jamd.intake import Intake
 from jamd.knobs import Turned
+from jamd.lead import close_lead_seconds, look_lead_seconds
 from jamd.metronome import Metronome
 from jamd.minds import MakeWorker, Minds
 from jamd.note import STEPS_PER_BEAT, Frame
@@ -45,9 +47,6 @@ from jamd.sync import Sync
 from jamd.turns import Form
 from jamd.voice import Voice
 
-LEAD_SECONDS = 0.03
-"""How long before a step the one before it is closed, so that an answer is begun before its bar line. Never
-more than half a step: until then a note still belongs to the step that is being closed."""
 BREATH_SECONDS = 0.1
 """So long after the grid stood still the turn may yet go on: at the end of its loop, a DAW says stop and
 continue in one breath."""
@@ -79,7 +78,7 @@ class Engine:
         self._clock, self._sync, self._output, self._recorder = clock, sync, output, recorder
         self._rig = rig = rig or Rig()
         self._transport, self._running = sync.transport, False
-        self._returns, self._roll = Returns(), PianoRoll()
+        self._returns, self._roll, self._forgotten = Returns(), PianoRoll(), Forgotten()
         part = Part(clock, voice, output, recorder, self._returns.own, rig.ahead, rig.early_seconds)
         minds = Minds(make_worker, self.inbox.put, rig.keep, rig.desk.stand_in)
         self._partner = Partner(clock, self._transport, form, part, minds)
@@ -125,7 +124,7 @@ class Engine:
         rig, transport = self._rig, self._transport
         instants = [self._sync.due_seconds, self._partner.due_seconds, self._rest_seconds]
         if self._running:
-            instants.append(self._close_seconds())
+            instants += [self._look_seconds(), self._close_seconds()]
         if rig.clock_out is not None:
             instants.append(rig.clock_out.due_seconds(transport))
         if self._metronome is not None:
@@ -177,8 +176,11 @@ class Engine:
             rig.clock_out.advance(self._transport, self._clock.now())
         if self._metronome is not None:
             self._metronome.advance(self._transport, self._clock.now())
-        while self._running and self._close_seconds() <= self._clock.now():
-            self._close_step()
+        while self._running and min(self._look_seconds(), self._close_seconds()) <= self._clock.now():
+            if self._look_seconds() < self._close_seconds():
+                self._partner.look(self._roll.frame)
+            else:
+                self._close_step()
 
     def _hush(self, then: Callable[[], None]) -> None:
         """Silence, do this, and go on where the grid is by then. What was passed through is ended where it
@@ -239,6 +241,7 @@ class Engine:
                 self._partner.played(position, step)
 
     def _take_in(self, message: mido.Message, position: float) -> None:
+        self._forgotten.take(message, position)
         self._roll.receive(message, position)
         self._recorder.record("player", position / STEPS_PER_BEAT, message)
 
@@ -273,7 +276,9 @@ class Engine:
         self._rest()
         self._begin_song()
         self._hear_waiting()
-        self._partner.turns.extend(self._transport.step_at(self._clock.now()) + 1, self._transport)
+        partner, in_time = self._partner, self._clock.now() + self._rig.early_seconds
+        partner.looked = partner.step
+        partner.turns.extend(self._transport.step_at(in_time) + 1, self._transport)
 
     def _hear_waiting(self) -> None:
         open_step, waiting = self._partner.step, list(self._waiting)
@@ -328,8 +333,14 @@ class Engine:
     def _close_seconds(self) -> float:
         """The instant at which the open step is closed."""
         transport = self._transport
-        lead_seconds = min(LEAD_SECONDS + self._rig.early_seconds, transport.seconds_per_step / 2)
+        lead_seconds = close_lead_seconds(transport, self._rig.early_seconds)
         return transport.seconds_at(self._partner.step + 1) - lead_seconds
+
+    def _look_seconds(self) -> float:
+        """The instant at which jamd must know whether it begins with the next step."""
+        transport = self._transport
+        lead_seconds = look_lead_seconds(transport, self._rig.early_seconds)
+        return transport.seconds_at(self._partner.looked + 1) - lead_seconds
 
     def _close_step(self) -> None:
         step = self._partner.step
@@ -338,6 +349,9 @@ class Engine:
             self._recorder.tempo(step / STEPS_PER_BEAT, self._told_tempo)
         if self._transport.step_in_bar(step) == 0:
             self._tell_bar(step)
+        for end in self._forgotten.lost(step, self._transport):
+            self._roll.receive(end, step)
+            self._recorder.record("player", step / STEPS_PER_BEAT, end)
         player = self._roll.close(step)
         self._shown.append((player, self._partner.close(player)))
         self._show()

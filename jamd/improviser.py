@@ -112,6 +112,7 @@ class Improviser:
         thought.begin()
         player = Frame((), self._lately[-1].sounding) if duet and self._lately else REST
         knobs, before = self._knobs(trimmed(self._lately)), self._own
+        begins = not duet and not self._answered and not any(frame.sounding for frame in own)  # a solo
         for step, place in enumerate(places):
             if step:
                 thought.hear([player], [before], [places[step - 1]])
@@ -119,8 +120,7 @@ class Improviser:
             if step < len(own):
                 before = own[step]
             else:
-                begins = step == 0 and not duet and not self._answered  # a solo, after the player
-                (before,), _ = spell(spelling, 1, knobs, self._rng, attack=begins)
+                (before,), _ = spell(spelling, 1, knobs, self._rng, attack=begins and step == len(own))
                 yield before
 
     def answer(

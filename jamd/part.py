@@ -105,11 +105,12 @@ class Part:
     def _open(self, first: int, end: int, transport: Transport) -> None:
         self._transport = transport
         self._number += 1
+        begun = min(first, self._next)  # what is before was played
+        self._frames = {step: frame for step, frame in self._frames.items() if step < begun}
         self._first = self._next = self.expected_step = first
         self._until = end
         # an answer never starts early, nor where it would be too late to be played
         self._earliest = max(float(first), transport.position_at(self._clock.now() + self.early_seconds))
-        self._frames.clear()
 
     def roll(self, first: int, transport: Transport) -> None:
         """Play from this step on, with no end known; `plan` after each step."""
@@ -123,11 +124,13 @@ class Part:
         place: PlaceOf,
         duet: bool,
         account: Account,
+        early_steps: int = 0,
     ) -> None:
-        """A step begins: voice what is due, and ask for all that is not fixed by now anew."""
+        """A step begins: voice what is due, and ask for all that is not fixed by now anew. With a late synth,
+        what is due is so many steps more."""
         self._transport = transport
         self._earliest = transport.position_at(self._clock.now() + self.early_seconds)
-        self._until = max(self._until, open_step + 1 + self.ahead.commit_steps)
+        self._until = max(self._until, open_step + 1 + self.ahead.commit_steps + early_steps)
         if self._next < open_step:
             # Nothing came in time: what sounds sounds on, and the mind is told so.
             account.late_frames += 1
@@ -136,12 +139,12 @@ class Part:
                 self._voice_next()
         self._voice_ready()
         self._number += 1
-        end = open_step + self.ahead.lookahead_steps
+        end = open_step + self.ahead.lookahead_steps + early_steps
         self.expected_step = self._next
         worker.plan(
             self._number,
             open_step,
-            [self._frames[step] for step in range(open_step, self._next)],
+            [self._frames.get(step, REST) for step in range(open_step, self._next)],
             [place(step) for step in range(open_step, max(end, self._next + 1))],
             duet,
         )
@@ -184,10 +187,14 @@ class Part:
         for position, message in placed:
             self._scheduler.add(position, message)
 
+    def own(self, step: int) -> Frame:
+        """What jamd plays in a step that is not planned anew."""
+        return self._frames.get(step, REST) if step < self._next else REST
+
     def close(self, step: int) -> Frame:
         """What jamd played in a step that is over."""
         self._frames.pop(step - KEPT_STEPS, None)
-        return self._frames.get(step, REST) if self._first <= step < self._next else REST
+        return self.own(step)
 
     def due_seconds(self, transport: Transport) -> float | None:
         """The instant at which the next message is to be sent, if one is."""

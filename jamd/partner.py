@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from jamd.account import Account
 from jamd.clock import Clock
 from jamd.events import Failed, Predicted
+from jamd.lead import early_steps
 from jamd.minds import Minds
 from jamd.models.features import Place
-from jamd.note import STEPS_PER_BEAT, Frame
+from jamd.note import STEPS_PER_BEAT, Frame, Onset
 from jamd.part import Part
 from jamd.snapshot import Span, Turn
 from jamd.swing import Swing
@@ -44,12 +46,16 @@ class Partner:
         """Where the grid lies; the engine keeps it up to date."""
         self.step = 0
         """The step that is open."""
+        self.looked = 0
+        """Whether jamd begins with a step has been asked up to this one."""
         self.account = Account()
         self.turns, self.part = Turns(form), part
         self.minds = minds
         self._clock = clock
         self._swing = Swing()
         self._quiet_steps = self._late_steps = self._faults_in_a_row = 0
+        self._told: dict[int, Frame] = {}  # steps that are not closed yet, as the mind was told them
+        self._missed: tuple[Onset, ...] = ()  # what was struck in one of these after that
         self._again: str | None = None  # "loop" or "vary": what the next answer is
         self._paused = False
 
@@ -67,13 +73,53 @@ class Partner:
         self.part.swing_share = self._swing.share
         self.step += 1
         self._quiet_steps = 0 if player.sounding or own.sounding else self._quiet_steps + 1
-        if self._quiet_steps < QUIET_STEPS or self.turns.turn is not Turn.WAIT:
-            self.minds.hear((player, own, self._place(step)))
+        self._hear(step, player, own)
         self._swap()
-        self._change(self.turns.closed(step, self.transport, silent=not player.sounding))
+        begins, self.looked = self.step > self.looked, max(self.looked, self.step)
+        self._change(self.turns.closed(step, self.transport, not player.sounding, begins))
         if self.turns.rolling:
             self._plan()
         return own
+
+    def look(self, frame_of: Callable[[int], Frame]) -> None:
+        """Ask whether jamd begins with the next step, so long before it that a late synth is told in time.
+        Some steps are not closed by then, and are what is known of them. Notes that come in these later are
+        of the call, too, but no part of what is answered."""
+        self.looked += 1
+        first, turns = self.looked, self.turns
+        before = [frame_of(step) for step in range(self.step, first)]
+        if self._comes_again(first):
+            self._change(turns.answer(first, len(self.part.last)))
+            return
+        change = turns.begins(first, self.transport, [not frame.sounding for frame in before])
+        if change is Change.ANSWER_BEGINS:
+            for step, frame in enumerate(before, self.step):
+                self._hear(step, frame, self.part.own(step))
+                self._told[step] = frame
+        self._change(change)
+        if change is Change.PLAYING_BEGINS:
+            self._plan()
+
+    def _comes_again(self, first: int) -> bool:
+        """Whether an answer that is whole ends here and another one follows it."""
+        turns, part = self.turns, self.part
+        whole = turns.turn is Turn.ANSWER and turns.end_step == first == part.expected_step
+        return whole and self._again is not None and bool(part.last)
+
+    def _hear(self, step: int, player: Frame, own: Frame) -> None:
+        """The mind hears a step, once. What it was told too early it hears late in the next one."""
+        if (told := self._told.pop(step, None)) is not None:
+            known = {onset.pitch for onset in told.onsets}
+            self._missed += tuple(onset for onset in player.onsets if onset.pitch not in known)
+            return
+        struck = {onset.pitch for onset in player.onsets}
+        missed = [replace(onset, offset_steps=-0.5) for onset in self._missed if onset.pitch not in struck]
+        self._missed = ()
+        if missed:
+            onsets = sorted((*player.onsets, *missed), key=lambda onset: -onset.pitch)
+            player = Frame(tuple(onsets), player.held.difference(onset.pitch for onset in onsets))
+        if player.sounding or self._quiet_steps < QUIET_STEPS or self.turns.turn is not Turn.WAIT:
+            self.minds.hear((player, own, self._place(step)))
 
     def rest(self) -> None:
         """Nobody has the floor: the time stands still, or begins somewhere."""
@@ -121,7 +167,7 @@ class Partner:
                 self._end_answer()
             case Change.PLAYING_BEGINS:
                 self.account.turns += 1
-                self.part.roll(self.step, self.transport)
+                self.part.roll(self.turns.start_step, self.transport)
             case _:
                 pass
         if change is not None:
@@ -135,7 +181,11 @@ class Partner:
         start = turns.start_step / STEPS_PER_BEAT
         if change is Change.ANSWER_INTERRUPTED:
             start = self.step / STEPS_PER_BEAT
-        if spans and (change is Change.ANSWER_INTERRUPTED or math.isinf(spans[-1].end_beats)):
+            if spans and spans[-1].start_beats > start:  # before it began
+                spans.pop()
+                self.account.turns -= 1
+        ends = change in (Change.ANSWER_BEGINS, Change.ANSWER_INTERRUPTED)
+        if spans and (ends or math.isinf(spans[-1].end_beats)):
             spans[-1] = replace(spans[-1], end_beats=start)
         if turns.turn is not Turn.WAIT:
             end = math.inf if turns.end_step is None else turns.end_step / STEPS_PER_BEAT
@@ -163,7 +213,8 @@ class Partner:
     def _plan(self) -> None:
         late = self.account.late_frames
         duet = self.turns.turn is Turn.DUET
-        self.part.plan(self.minds.worker, self.step, self.transport, self._place, duet, self.account)
+        ahead = early_steps(self.transport, self.part.early_seconds)
+        self.part.plan(self.minds.worker, self.step, self.transport, self._place, duet, self.account, ahead)
         self._late_steps = self._late_steps + 1 if self.account.late_frames > late else 0
         if self._late_steps > MOST_LATE_STEPS:
             self._give_up("no notes in time")

@@ -67,15 +67,21 @@ class PianoRoll:
             note = self._notes.pop(key)
             note.end_step = max(note.start_step + 1, int(quantise(position_steps)[0]))
 
-    def close(self, step: int) -> Frame:
-        """The frame of a step that is over. Steps are closed in order."""
-        self._open_step = step + 1
-        onsets = self._onsets.pop(step, {})
+    def frame(self, step: int) -> Frame:
+        """A step that is not closed yet, as far as it is known: what is held is held on."""
+        onsets = self._onsets.get(step, {})
         held = frozenset(
             note.pitch
             for note in self._sounding
             if note.start_step < step and (note.end_step is None or note.end_step > step)
         )
-        self._sounding = [n for n in self._sounding if n.end_step is None or n.end_step > step + 1]
         ordered = sorted(onsets.values(), key=lambda onset: -onset.pitch)
         return Frame(tuple(ordered), held.difference(onsets))
+
+    def close(self, step: int) -> Frame:
+        """The frame of a step that is over. Steps are closed in order."""
+        frame = self.frame(step)
+        self._open_step = step + 1
+        self._onsets.pop(step, None)
+        self._sounding = [n for n in self._sounding if n.end_step is None or n.end_step > step + 1]
+        return frame

@@ -10,10 +10,10 @@ from contextlib import nullcontext
 
 import mido
 
-from jamd.engine import LEAD_SECONDS
 from jamd.events import Event
 from jamd.improviser import Improviser
 from jamd.lateness import Sent
+from jamd.lead import LEAD_SECONDS
 from jamd.models.features import Place
 from jamd.note import REST, Frame, Onset
 from jamd.output import Port

@@ -114,6 +114,11 @@ class Internal(Free):
 class Counted(Internal):
     """jamd's own tempo, and the grid begins by itself: with a bar or two to count in."""
 
+    def __init__(self, transport: Transport, early_seconds: float = 0.0) -> None:
+        """`early_seconds`: how long before its time the first click is sent."""
+        super().__init__(transport)
+        self._early_seconds = EARLY_SECONDS + early_seconds
+
     @property
     def due_seconds(self) -> float | None:
         return None if self.running else 0.0
@@ -121,7 +126,7 @@ class Counted(Internal):
     def advance(self, seconds: float) -> None:
         if not self.running:
             self.running = True
-            self.transport = replace(self.transport, anchor_seconds=seconds + EARLY_SECONDS)
+            self.transport = replace(self.transport, anchor_seconds=seconds + self._early_seconds)
 
     def played(self, message: mido.Message, seconds: float) -> None: ...
 
@@ -131,8 +136,10 @@ class Tapped(Internal):
 
     name = "tapped"
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, early_seconds: float = 0.0) -> None:
+        """`early_seconds`: how long before its time a first click is sent."""
         super().__init__(transport)
+        self._early_seconds = EARLY_SECONDS + early_seconds
         self._begins_seconds: float | None = None
         self._down: set[tuple[int, int]] = set()  # controllers that are pressed
 
@@ -140,7 +147,7 @@ class Tapped(Internal):
     def due_seconds(self) -> float | None:
         if self.running or self._begins_seconds is None:
             return None
-        return self._begins_seconds - EARLY_SECONDS
+        return self._begins_seconds - self._early_seconds
 
     def played(self, message: mido.Message, seconds: float) -> None:
         if not self.running and self._taps(message):
@@ -157,7 +164,7 @@ class Tapped(Internal):
 
     def advance(self, seconds: float) -> None:
         """The count is over."""
-        if self._begins_seconds is not None and seconds >= self._begins_seconds - EARLY_SECONDS:
+        if self._begins_seconds is not None and seconds >= self._begins_seconds - self._early_seconds:
             self.running = True
 
     def _taps(self, message: mido.Message) -> bool:

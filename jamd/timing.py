@@ -85,12 +85,12 @@ class Timing:
 
             return Link(join(transport.tempo), transport)
         if self.tempo == "tap":
-            return Tapped(transport)
+            return Tapped(transport, self.early_seconds)
         if self.tempo == "auto":
             from jamd.follow import Follow
 
             return Follow(transport)
-        return Counted(transport) if self.count_in else Internal(transport)
+        return Counted(transport, self.early_seconds) if self.count_in else Internal(transport)
 
     @property
     def words(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
@@ -66,6 +67,7 @@ class Turns:
         """Whether the player has played since jamd answered."""
         self._given = 0  # the floor is jamd's on the next multiple of so many steps in the bar
         self._silent_steps = 0
+        self._rested = False  # the answer was begun by the player's silence
         self._past = 0  # nothing changes hands before this step
 
     @property
@@ -82,8 +84,10 @@ class Turns:
         if self.turn is Turn.SOLO:
             change = Change.ANSWER_INTERRUPTED
         elif self.turn is Turn.ANSWER and (self.end_step is None or step < self.end_step):
-            # A last note just before the bar line belongs to the call that is over.
-            if not self.form.interrupt or position_steps < self.start_step:
+            # What comes before the bar line belongs to the call that is over; but what is struck well before
+            # the end of a rest shows that it is none, though an answer for a late synth is begun by then.
+            resumed = self._rested and step < self.start_step
+            if not resumed and (not self.form.interrupt or position_steps < self.start_step):
                 return None
             change = Change.ANSWER_INTERRUPTED
         bar = transport.bar_of(step)
@@ -123,31 +127,55 @@ class Turns:
         self._begin(Turn.ANSWER, start_step, start_step + steps)
         return Change.ANSWER_BEGINS
 
-    def closed(self, step: int, transport: Transport, silent: bool = True) -> Change | None:
-        """This step, in which the player was `silent` or not, is over and the next is about to begin."""
+    def closed(
+        self, step: int, transport: Transport, silent: bool = True, begins: bool = True
+    ) -> Change | None:
+        """This step, in which the player was `silent` or not, is over and the next is about to begin. What
+        `begins` with it may have been asked before."""
         self._silent_steps = self._silent_steps + 1 if silent else 0
         following = step + 1
         if following < self._past:
             return None
-        step_in_bar = transport.step_in_bar(following)
+        match self.turn:
+            case Turn.ANSWER if following == self.end_step:
+                self._begin(Turn.WAIT, following, None)
+                return Change.ANSWER_ENDS
+            case Turn.DUET if _as_long(self._silent_steps, DUET_SILENCE_BEATS):
+                self._begin(Turn.WAIT, following, None)
+                return Change.PLAYING_ENDS
+        return self.begins(following, transport) if begins else None
+
+    def begins(self, first: int, transport: Transport, silence: Sequence[bool] = ()) -> Change | None:
+        """Whether jamd begins with this step. In those before it that are not closed yet, the player is in
+        `silence` or not, as far as is known."""
+        if first < self._past:
+            return None
+        silent_steps = self._silent_steps
+        for silent in silence:
+            silent_steps = silent_steps + 1 if silent else 0
+        step_in_bar = transport.step_in_bar(first)
         on_beat = step_in_bar % STEPS_PER_BEAT == 0
         given = self._given > 0 and step_in_bar % self._given == 0
         match self.turn, self.form.mode:
-            case Turn.ANSWER, _ if following == self.end_step:
-                self._begin(Turn.WAIT, following, None)
-                return Change.ANSWER_ENDS
-            case Turn.DUET, _ if self._silent_for(DUET_SILENCE_BEATS):
-                self._begin(Turn.WAIT, following, None)
-                return Change.PLAYING_ENDS
-            case Turn.WAIT | Turn.CALL, Mode.DUET if self.heard and not self._silent_for(DUET_SILENCE_BEATS):
-                self._begin(Turn.DUET, following, None)
+            case Turn.WAIT | Turn.CALL, Mode.DUET if self.heard and not _as_long(
+                silent_steps, DUET_SILENCE_BEATS
+            ):
+                self._begin(Turn.DUET, first, None)
                 return Change.PLAYING_BEGINS
-            case Turn.WAIT | Turn.CALL, Mode.SOLO if given or (on_beat and self._solo_due()):
-                self._begin(Turn.SOLO, following, None)
+            case Turn.WAIT | Turn.CALL, Mode.SOLO if given or (on_beat and self._solo_due(silent_steps)):
+                self._begin(Turn.SOLO, first, None)
                 return Change.PLAYING_BEGINS
-            case Turn.WAIT | Turn.CALL, Mode.ANSWER if given or self._over(following, on_beat):
-                self._begin(Turn.ANSWER, following, self._answer_end(following, transport))
+            case Turn.WAIT | Turn.CALL, Mode.ANSWER if given:
+                self._begin_answer(first, transport, silent_steps)
                 return Change.ANSWER_BEGINS
+            case Turn.CALL, Mode.ANSWER:
+                over = self.end_step is not None and first >= self.end_step and step_in_bar == 0
+                silence_beats = self.form.silence_beats
+                rested = silence_beats is not None and on_beat and _as_long(silent_steps, silence_beats)
+                if over or rested:
+                    self._begin_answer(first, transport, silent_steps)
+                    self._rested = not over
+                    return Change.ANSWER_BEGINS
         return None
 
     def extend(self, step: int, transport: Transport) -> None:
@@ -169,32 +197,30 @@ class Turns:
 
     def _begin(self, turn: Turn, start_step: int, end_step: int | None) -> None:
         self.turn, self.start_step, self.end_step = turn, start_step, end_step
-        self._given = 0
+        self._given, self._rested = 0, False
         if turn in (Turn.ANSWER, Turn.SOLO):
             self.heard = False
 
-    def _over(self, following: int, on_beat: bool) -> bool:
-        """Whether the call ends with the step before this one."""
-        if self.turn is not Turn.CALL:
-            return False
+    def _begin_answer(self, start: int, transport: Transport, silent_steps: int) -> None:
+        self._begin(Turn.ANSWER, start, self._answer_end(start, transport, silent_steps))
+
+    def _solo_due(self, silent_steps: int) -> bool:
         silence_beats = self.form.silence_beats
-        rested = silence_beats is not None and self._silent_for(silence_beats)
-        return following == self.end_step or (on_beat and rested)
+        return self.heard and _as_long(
+            silent_steps, SOLO_SILENCE_BEATS if silence_beats is None else silence_beats
+        )
 
-    def _solo_due(self) -> bool:
-        silence_beats = self.form.silence_beats
-        return self.heard and self._silent_for(SOLO_SILENCE_BEATS if silence_beats is None else silence_beats)
-
-    def _silent_for(self, beats: float) -> bool:
-        return self._silent_steps >= beats * STEPS_PER_BEAT
-
-    def _answer_end(self, start: int, transport: Transport) -> int:
+    def _answer_end(self, start: int, transport: Transport, silent_steps: int) -> int:
         """On a bar line, the nearest to so many bars; or as long as the call was without its last rest."""
         if self.form.answer_bars is None and self.turn is Turn.CALL:
             played = start - self.start_step
-            if start != self.end_step:
-                played -= min(self._silent_steps, played - 1)
+            if self.end_step is None or start < self.end_step:
+                played -= min(silent_steps, played - 1)
             return start + STEPS_PER_BEAT * max(1, math.ceil(played / STEPS_PER_BEAT))
         bars = self.form.answer_bars or self.form.call_bars or 1
         nearest = transport.bar_of(start + transport.metre_at(start).steps_per_bar // 2)
         return transport.bar_line(nearest + bars)
+
+
+def _as_long(steps: int, beats: float) -> bool:
+    return steps >= beats * STEPS_PER_BEAT
