@@ -10,6 +10,7 @@ from typing import Protocol
 import mido
 
 from jamd.bindings import Bindings
+from jamd.events import Loaded
 from jamd.knobs import KNOBS, Turned, Value
 from jamd.minds import Minds
 from jamd.output import Output
@@ -36,6 +37,12 @@ class Rack(Protocol):
 
     def stand_in(self, minds: Minds) -> bool:
         """Load a model for one that fails; it comes back as Loaded. False if there is none."""
+
+    def loaded(self, event: Loaded, minds: Minds) -> bool:
+        """Let a model that has come take over, if it is still wanted."""
+
+    def close(self) -> None:
+        """Load nothing more."""
 
 
 class Desk:
@@ -85,6 +92,18 @@ class Desk:
     def stand_in(self, minds: Minds) -> bool:
         """Have a model fetched for one that fails; False if there is none."""
         return self.rack is not None and self.rack.stand_in(minds)
+
+    def loaded(self, event: Loaded, minds: Minds) -> None:
+        """A model that was asked for has come, or is not to be had."""
+        if event.worker is None:
+            log.warning("model %s is not to be had: %s", event.name, event.reason)
+        if self.rack is not None and self.rack.loaded(event, minds):
+            self.values["model"] = event.name
+
+    def close(self) -> None:
+        """The session is over."""
+        if self.rack is not None:
+            self.rack.close()
 
     def is_bound(self, message: mido.Message) -> bool:
         """Whether this is a control's and no music."""

@@ -111,7 +111,8 @@ class Engine:
         """Play until Stop. Whatever happens, every note that was started is stopped."""
         with ExitStack() as at_the_end:  # the last first, and each whatever becomes of the others
             partner = self._partner
-            for end in (self._output.close, partner.end, partner.rest, self._stand, self._sync.close):
+            ends = (self._output.close, partner.end, partner.rest, self._stand, self._sync.close)
+            for end in (*ends, self._rig.desk.close):
                 at_the_end.callback(end)
             self._follow()
             while not isinstance(event := self._clock.wait(self.inbox, self._deadline()), Stop):
@@ -146,12 +147,8 @@ class Engine:
                 self._partner.failed(event)
             case Turned() | Reloaded():
                 self._turn(event, self._clock.now())
-            case Loaded(name, worker, make_worker, heard_steps, reason):
-                if worker is None or make_worker is None:
-                    log.warning("model %s is not to be had: %s", name, reason)
-                else:
-                    self._partner.minds.take_over(worker, make_worker, heard_steps)
-                    self._rig.desk.values["model"] = name
+            case Loaded():
+                self._rig.desk.loaded(event, self._partner.minds)
             case Replugged(clock, lights):
                 if clock and self._rig.clock_out is not None:
                     self._rig.clock_out.resume(self._transport, self._clock.now())

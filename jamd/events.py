@@ -83,13 +83,14 @@ class Panic:
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Another model is ready: its worker, which knows the first `heard_steps` of the session, and how to make
-    another. Without them it is not to be had, for this `reason`."""
+    another. Without them it is not to be had, for this `reason`. `wish` is the number of the wish for it."""
 
     name: str
     worker: Worker | None = None
     make_worker: MakeWorker | None = None
     heard_steps: int = 0
     reason: str = ""
+    wish: int = 0
 
 
 Commanded = Stop | Hush | Panic | Turned | Loaded | Replugged | Reloaded

@@ -35,7 +35,7 @@ class Minds:
         """`keep` is told all that is heard."""
         self._make_worker, self._post, self._keep, self._stand_in = make_worker, post, keep, stand_in
         self.worker = make_worker(post)
-        self._next: Worker | None = None
+        self._next: tuple[Worker, MakeWorker] | None = None
         self._settings: Settings | None = None  # what the player has turned; None is as the mind was opened
         self._heard: deque[Heard] = deque(maxlen=REMEMBERED_STEPS)
         self._heard_steps = 0
@@ -60,23 +60,32 @@ class Minds:
         for worker in self._workers:
             worker.turn(settings)
 
+    @property
+    def waits(self) -> bool:
+        """Whether another mind waits for `swap`."""
+        return self._next is not None
+
     def take_over(self, worker: Worker, make_worker: MakeWorker, heard_steps: int) -> None:
         """Let another mind, which knows the first so many steps of the session, wait for `swap`."""
-        if self._next is not None:
-            self._next.close()
-        self._make_worker = make_worker
+        self.keep()
         missed = min(self._heard_steps - heard_steps, len(self._heard))
         for each in list(self._heard)[len(self._heard) - missed :]:
             worker.hear(*each)
         if self._settings is not None:
             worker.turn(self._settings)
-        self._next = worker
+        self._next = worker, make_worker
+
+    def keep(self) -> None:
+        """The mind that plays stays: one that waits is let go."""
+        if self._next is not None:
+            self._next[0].close()
+            self._next = None
 
     def swap(self) -> None:
         """The other mind, if one waits, goes on from here."""
         if self._next is not None:
             self.worker.close()
-            self.worker, self._next = self._next, None
+            (self.worker, self._make_worker), self._next = self._next, None
 
     def replace(self, again: bool = False) -> None:
         """The mind has failed: a new one begins, with what was heard lately. If it failed `again`, that may
@@ -99,4 +108,4 @@ class Minds:
 
     @property
     def _workers(self) -> tuple[Worker, ...]:
-        return (self.worker,) if self._next is None else (self.worker, self._next)
+        return (self.worker,) if self._next is None else (self.worker, self._next[0])

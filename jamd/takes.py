@@ -6,6 +6,7 @@ import logging
 import threading
 from array import array
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import mido
@@ -21,6 +22,8 @@ from jamd.transport import Metre
 
 REMEMBERED = 20_000
 """Messages of each part."""
+MOST_WAITING = 8
+"""Takes: each holds a copy of what is remembered."""
 MESSAGE_BYTES = 3
 """The most that a channel's message has."""
 
@@ -35,26 +38,26 @@ class _Lately:
 
     def __init__(self) -> None:
         self._beats, self._bytes = array("d", bytes(8 * REMEMBERED)), bytearray(MESSAGE_BYTES * REMEMBERED)
-        self._count = 0
+        self.count = 0
 
     def add(self, beats: float, message: mido.Message) -> None:
         """Remember a message of a channel; others make no music."""
         if not hasattr(message, "channel"):
             return
-        row = self._count % REMEMBERED
+        row = self.count % REMEMBERED
         self._beats[row] = beats
         spelt = bytes(message.bin()).ljust(MESSAGE_BYTES, b"\0")
         self._bytes[MESSAGE_BYTES * row : MESSAGE_BYTES * (row + 1)] = spelt
-        self._count += 1
+        self.count += 1
 
     def copy(self) -> _Lately:
         other = _Lately.__new__(_Lately)
-        other._beats, other._bytes, other._count = self._beats[:], self._bytes[:], self._count
+        other._beats, other._bytes, other.count = self._beats[:], self._bytes[:], self.count
         return other
 
     def since(self, beats: float) -> list[Event]:
         """All that is remembered from this beat on, in the order in which it came."""
-        rows = [number % REMEMBERED for number in range(max(0, self._count - REMEMBERED), self._count)]
+        rows = [number % REMEMBERED for number in range(max(0, self.count - REMEMBERED), self.count)]
         return [(self._beats[row], self._message(row)) for row in rows if self._beats[row] >= beats]
 
     def _message(self, row: int) -> mido.Message:
@@ -70,6 +73,11 @@ class Takes:
         self._recorder, self._session, self._tempo = recorder, session, tempo
         self._metre = (0.0, metre)  # and since which beat
         self._parts = {part: _Lately() for part in ("player", "jamd")}
+        self._writing = threading.Lock()
+        self._waiting: list[Callable[[], None]] = []
+        self._thread: threading.Thread | None = None
+        self._refused = False  # which was said
+        self._saved: tuple[float, ...] = ()  # what the last take is of
 
     def record(self, part: str, beats: float, message: mido.Message) -> None:
         self._parts[part].add(beats, message)
@@ -84,15 +92,39 @@ class Takes:
         self._recorder.metre(beats, metre)
 
     def save(self, from_beats: float) -> threading.Thread:
-        """Keep all from this beat on, on the thread that is returned."""
-        parts = {part: lately.copy() for part, lately in self._parts.items()}
-        since_beats, metre = self._metre
-        bars = Bars.of([(since_beats - from_beats, metre)])
-        thread = threading.Thread(
-            target=self._write, args=(parts, from_beats, self._tempo, bars), name="jamd-take", daemon=True
-        )
-        thread.start()
+        """Keep all from this beat on, on the thread that is returned: the one for all takes. Nothing is kept
+        twice, and of takes that a slow disk makes wait no more than a few."""
+        with self._writing:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="jamd-take", daemon=True)
+                begin = self._thread.start
+            else:
+                begin = None
+            thread = self._thread
+            saved = (from_beats, *(lately.count for lately in self._parts.values()))
+            if len(self._waiting) >= MOST_WAITING:
+                if not self._refused:
+                    log.warning("a take is not kept: %d others are being written", MOST_WAITING)
+                self._refused = True
+            elif saved != self._saved:
+                self._saved, self._refused = saved, False
+                parts = {part: lately.copy() for part, lately in self._parts.items()}
+                since_beats, metre = self._metre
+                bars = Bars.of([(since_beats - from_beats, metre)])
+                self._waiting.append(partial(self._write, parts, from_beats, self._tempo, bars))
+        if begin is not None:
+            begin()
         return thread
+
+    def _serve(self) -> None:
+        """Write what waits, and end."""
+        while True:
+            with self._writing:
+                if not self._waiting:
+                    self._thread = None
+                    return
+                write_take = self._waiting.pop(0)
+            write_take()
 
     def _write(self, parts: dict[str, _Lately], from_beats: float, tempo: float, bars: Bars) -> None:
         tracks = [Track(part, _ended(_since(from_beats, lately))) for part, lately in parts.items()]

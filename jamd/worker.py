@@ -133,6 +133,7 @@ class ThreadWorker(InlineWorker):
         self._cores = cores
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._hangs = False  # which was said
+        self._closed = False
         self._thread = threading.Thread(target=self._work, name="jamd-model", daemon=True)
 
     def start(self) -> ThreadWorker:
@@ -152,6 +153,7 @@ class ThreadWorker(InlineWorker):
 
     def close(self) -> None:
         super().close()
+        self._closed = True  # what waits to be done is of no use any more
         self._jobs.put(None)
 
     def _warm_up(self) -> None:
@@ -160,7 +162,7 @@ class ThreadWorker(InlineWorker):
 
     def _work(self) -> None:
         at_work(self._cores)
-        while (job := self._jobs.get()) is not None:
+        while (job := self._jobs.get()) is not None and not self._closed:
             try:
                 job()
             except BaseException as error:  # what would end the thread without a word

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from jamd.errors import JamdError
 from jamd.events import Loaded, Received
 from jamd.models.features import Place
 from jamd.note import Frame
-from jamd.rack import ModelRack, StandIn
+from jamd.rack import ModelRack, StandIn, Wish
 from jamd.rig import Rig
 from jamd.settings import Settings
 from jamd.takes import Takes
@@ -137,8 +137,8 @@ class Chosen(Turning):
 class InlineRack(ModelRack):
     """A rack that takes no time."""
 
-    def _start(self, load: Callable[[], None]) -> None:
-        load()
+    def _hand_over(self, wish: Wish) -> None:
+        self._load(wish)
 
 
 def test_another_model_takes_over_between_turns_and_knows_what_was_played() -> None:
@@ -208,7 +208,7 @@ def test_a_model_that_is_not_to_be_had_is_said_and_the_music_goes_on() -> None:
         raise JamdError(f"there is no model {name}")
 
     rack = ModelRack(["one", "gone"], "one", lambda _: None, improvisers, said.append)  # type: ignore[arg-type, return-value]
-    rack._load("gone", lambda: improvisers("gone"), [], 0)  # type: ignore[arg-type, return-value]
+    rack._load(Wish(0, "gone", lambda: improvisers("gone"), [], 0))  # type: ignore[arg-type, return-value]
     assert said == [Loaded("gone", reason="there is no model gone")]
 
 
