@@ -126,7 +126,7 @@ class Desk:
             return
         if value is None:
             value = knob.after(self.values[knob.name])
-        form = partner.turns.form
+        form, before = partner.turns.form, self.values.get(knob.name, sync.transport.tempo)
         match knob.name:
             case "mode":
                 self._change_form(replace(form, mode=Mode(str(value))), partner)
@@ -142,7 +142,8 @@ class Desk:
                 partner.minds.turn(self.settings)
         if knob.name != "tempo":  # which has a place of its own in the view
             self.values[knob.name] = value
-        self._light(knob.name, value)
+        if value != before:  # to a controller that sends back what it is told, there would be no end of it
+            self._light(knob.name, value)
 
     def _set(self, before: Preset, after: Preset, partner: Partner, sync: Sync, seconds: float) -> None:
         """Set what differs between the two; the rest stays as the player's hand left it."""

@@ -101,6 +101,9 @@ class Reloader:
     def _serve(self, post: Callable[[Event], None]) -> None:
         keep_to(model_cores())
         while self._asked.get():
+            while not self._asked.empty():  # however often it was asked meanwhile, once will do
+                if not self._asked.get():
+                    return
             try:
                 self.read(post)
             except (JamdError, click.ClickException) as error:

@@ -77,7 +77,7 @@ class Takes:
         self._waiting: list[Callable[[], None]] = []
         self._thread: threading.Thread | None = None
         self._refused = False  # which was said
-        self._saved: tuple[float, ...] = ()  # what the last take is of
+        self._saved: tuple[float, ...] = ()  # what is written is of
 
     def record(self, part: str, beats: float, message: mido.Message) -> None:
         self._parts[part].add(beats, message)
@@ -92,8 +92,8 @@ class Takes:
         self._recorder.metre(beats, metre)
 
     def save(self, from_beats: float) -> threading.Thread:
-        """Keep all from this beat on, on the thread that is returned: the one for all takes. Nothing is kept
-        twice, and of takes that a slow disk makes wait no more than a few."""
+        """Keep all from this beat on, on the thread that is returned: the one for all takes. What is being
+        written is not written twice, and of takes that a slow disk makes wait there are no more than a few."""
         with self._writing:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="jamd-take", daemon=True)
@@ -121,7 +121,7 @@ class Takes:
         while True:
             with self._writing:
                 if not self._waiting:
-                    self._thread = None
+                    self._thread, self._saved = None, ()
                     return
                 write_take = self._waiting.pop(0)
             write_take()

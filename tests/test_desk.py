@@ -107,6 +107,14 @@ def test_the_controllers_lights_show_how_all_stands() -> None:
     assert controls[-1] == (23, 0)
 
 
+def test_to_a_controller_that_sends_back_what_it_is_told_there_is_an_end() -> None:
+    """Its knob is moved once, and what lights up comes back a thousand times."""
+    lights: list[mido.Message] = []
+    echoed = [moved(1.5 + number / 1000, 23, 40) for number in range(1000)]
+    jam([note(1.0, 60, 1.4), *echoed], 3.0, Turning(), rig=Rig(desk=desk(lights)))
+    assert [(m.control, m.value) for m in lights if m.type == "control_change"].count((23, 40)) == 1
+
+
 def test_bends_pressure_and_other_controllers_do_no_harm() -> None:
     """An MPE keyboard: each note on a channel of its own, bent, pressed, with a finer CC 74."""
     script = [note(1.0, 60, 1.4)]

@@ -265,35 +265,45 @@ def test_real_models_a_thousand_presses_memory_and_threads_stay_flat(monkeypatch
     assert resident[-1] < 1.25 * max(resident[1:3]) + 20
 
 
-def test_a_thousand_takes_are_written_by_one_thread_and_none_twice(tmp_path: Path) -> None:
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Takes, threading.Event]:
+    """Takes on a disk that answers when the event is set."""
+    answers = threading.Event()
     takes = Takes(Notebook(), lambda: tmp_path / "tonight.mid", 120, Metre(4, 4))
+    write = takes._write
+
+    def slowly(*take: object) -> None:
+        assert answers.wait(PATIENCE_SECONDS)
+        write(*take)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(takes, "_write", slowly)
+    return takes, answers
+
+
+def test_a_take_that_is_wished_a_thousand_times_while_it_is_written_is_kept_once(
+    tmp_path: Path, slow: tuple[Takes, threading.Event]
+) -> None:
+    takes, answers = slow
     takes.record("player", 0.0, mido.Message("note_on", note=60))
     threads = {takes.save(0.0) for _ in range(PRESSES)}
+    answers.set()
     for thread in threads:
         thread.join()
+    assert len(threads) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["tonight take 1.mid"]
-    takes.record("player", 1.0, mido.Message("note_off", note=60))
     takes.save(0.0).join()
     assert (tmp_path / "tonight take 2.mid").exists()
 
 
 def test_takes_that_a_slow_disk_makes_wait_are_a_few_and_it_is_said_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, slow: tuple[Takes, threading.Event]
 ) -> None:
-    slow = threading.Event()
-    takes = Takes(Notebook(), lambda: tmp_path / "tonight.mid", 120, Metre(4, 4))
-    write = takes._write
-
-    def slowly(*take: object) -> None:
-        assert slow.wait(PATIENCE_SECONDS)
-        write(*take)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(takes, "_write", slowly)
+    takes, answers = slow
     for press in range(PRESSES):
         takes.record("player", float(press), mido.Message("note_on", note=60))
         thread = takes.save(0.0)
         assert sum(t.name == "jamd-take" for t in threading.enumerate()) == 1
-    slow.set()
+    answers.set()
     thread.join()
     assert 8 <= len(list(tmp_path.iterdir())) <= 9
     said = [record.getMessage() for record in caplog.records]

@@ -248,6 +248,21 @@ def test_the_reader_outlives_a_mistake_and_says_it_in_one_line(
     assert record.getMessage().startswith(f"nothing is changed: {playing.path} line 2: feel: 3.0 is not in")
 
 
+def test_asked_a_thousand_times_the_file_is_read_a_few_times(session: Callable[..., Session]) -> None:
+    playing, posted = session("[listen]\nfeel = 1\n"), list[Event]()
+    done = threading.Event()
+    for _ in range(1000):
+        playing.reloader.ask()
+
+    def post(event: Event) -> None:
+        posted.append(event)
+        done.set()
+
+    with playing.reloader.serving(post):
+        assert done.wait(20)
+    assert len(posted) == 1
+
+
 # What SIGHUP means
 
 
