@@ -93,7 +93,7 @@ class Takes:
 
     def save(self, from_beats: float) -> threading.Thread:
         """Keep all from this beat on, on the thread that is returned: the one for all takes. What is being
-        written is not written twice, and of takes that a slow disk makes wait there are no more than a few."""
+        written is not written twice, and a slow disk makes no more than a few of them wait."""
         with self._writing:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="jamd-take", daemon=True)
