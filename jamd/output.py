@@ -95,9 +95,11 @@ class Output:
             case "control_change" if message.control in LETTING_GO:
                 over = self._passed_by(message.channel, source)
                 if message.control == ALL_NOTES_OFF and self._others_sound(message.channel, source):
-                    sent = [mido.Message("note_off", channel=c, note=pitch) for c, pitch in sorted(over)]
+                    sent = []
             case "control_change" if message.control == ALL_SOUND_OFF:
                 over = self._passed_by(message.channel)
+        if message.type == "control_change":  # first in words that every synth knows
+            sent = [mido.Message("note_off", channel=c, note=pitch) for c, pitch in sorted(over)] + sent
         self._channels.add(message.channel)
         for each in sent:
             self._port.send(each)

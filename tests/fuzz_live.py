@@ -106,7 +106,7 @@ class Setting:
         )
         return Rig(
             zones,
-            early_seconds=0.008 if self.click & 4 else 0.0,
+            early_seconds=(0.0, 0.008, 0.1, 0.25)[self.click >> 2 & 3],
             count_in_steps=4 if isinstance(sync, Counted) else 0,
             clock_out=ClockOut(send) if self.click & 2 and not isinstance(sync, ClockIn) else None,
             click=Click() if self.click & 1 else None,
@@ -151,7 +151,9 @@ def play(setting: Setting, script: list[Received | Clocked]) -> None:
     )
     sync = SYNCS[setting.sync % len(SYNCS)](transport)
     bars = 1 + setting.bars % 2
-    form = Form(bars, bars, bool(setting.interrupt & 1), None, tuple(Mode)[setting.mode % 3])
+    rest_beats = 1.0 if setting.interrupt & 2 else None
+    call_bars = None if setting.interrupt & 4 else bars
+    form = Form(call_bars, bars, bool(setting.interrupt & 1), rest_beats, tuple(Mode)[setting.mode % 3])
     synth = Synth()
     end_seconds = (script[-1].seconds if script else 0.0) + 0.2 * (setting.tail & 3)
     played = jam(

@@ -377,6 +377,9 @@ def test_a_solo_comes_in_on_its_first_step_and_is_planned_on_from_what_is_fixed(
     first = list(improviser.plan([], places[16:], duet=False))
     assert first[0].onsets
     assert len(first) == 8
+    early = list(improviser.plan([REST, REST], places[16:], duet=False))  # for a synth that is late
+    assert early[0].onsets
+    assert len(early) == 6
     fixed = [Frame((Onset(72, 90),)), Frame((), frozenset([72]))]
     assert len(list(improviser.plan(fixed, places[16:], duet=False))) == 6
     assert len(list(improviser.plan(fixed, places[16:], duet=True))) == 6

@@ -129,8 +129,11 @@ def test_a_pedal_that_is_pumped_goes_through_whole() -> None:
 def test_all_notes_off_goes_through_where_nobody_else_sounds() -> None:
     script = [note(0.5, 72, 9.0), control(1.0, 123, 0)]
     played = jam(script, 1.5, Pad(), rig=Rig(zones=Zones(thru=Thru.ALL)))
-    assert played.heard[:2] == [(0.5, "on", 72), (1.0, "control 123", 0)]
-    assert played.heard[2:] == [(1.5, "control 64", 0), (1.5, "control 123", 0)]  # 72 was ended before
+    assert played.heard == [
+        (0.5, "on", 72),
+        *[(1.0, "off", 72), (1.0, "control 123", 0)],  # for a synth that does not know the second
+        *[(1.5, "control 64", 0), (1.5, "control 123", 0)],
+    ]
 
 
 def test_the_players_all_notes_off_leaves_jamds_own_notes() -> None:
@@ -153,4 +156,7 @@ def test_all_notes_off_of_one_hand_leaves_the_other_that_is_moved_to_the_same_ch
 def test_all_sound_off_goes_through_and_ends_all() -> None:
     script = [note(0.5, 40, 9.0), note(0.5, 45, 9.0), control(1.0, 120, 0)]
     played = jam(script, 1.5, Pad(), rig=Rig(zones=Zones(thru=Thru.ALL)))
-    assert played.heard[2:] == [(1.0, "control 120", 0), (1.5, "control 64", 0), (1.5, "control 123", 0)]
+    assert played.heard[2:] == [
+        *[(1.0, "off", 40), (1.0, "off", 45), (1.0, "control 120", 0)],
+        *[(1.5, "control 64", 0), (1.5, "control 123", 0)],
+    ]
