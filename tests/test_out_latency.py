@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import mido
+import numpy as np
 import pytest
 from fakes import Jam, Pad, Parrot, control, jam, note
+from test_clockin import BAR, LOOPS, calls, clock, loop_end, ramp, say, steady, ticks
+from test_link import Band, joined
 from test_modes import Comp
 
 from jamd.bindings import Bindings
@@ -218,3 +221,39 @@ def test_a_count_in_clicks_every_beat_early(tempo: float, latency_ms: float) -> 
     )
     first = played.engine._transport.seconds_at(0)
     assert clicks[0] == pytest.approx(first - early, abs=2e-6)
+
+
+@pytest.mark.parametrize("latency_ms", [0, 100, 250])
+@pytest.mark.parametrize("tempo", [63.0, 120.0, 211.0])
+@pytest.mark.parametrize("words", [[], *LOOPS.values()], ids=str)
+def test_with_a_master_that_loops_too(tempo: float, latency_ms: float, words: list[str]) -> None:
+    """At each bar line it says that its one bar begins again; the answers leave before it does."""
+    early, bar = latency_ms / 1000, 240 / tempo
+    beats = ticks(steady(tempo), 28)
+    script = [say(0.99, "start"), clock(beats)]
+    script += [loop_end(0.998 + bar * number, words) for number in range(1, 7)]
+    script += [note(1.0 + bar * number, 60, 1.0 + bar * (number + 0.1)) for number in (0, 2, 4)]
+    played = jam(script, 1.0 + 6 * bar, Pad(pitch=72), clocked=True, rig=Rig(early_seconds=early))
+    expected = [1.0 + bar * number - early for number in (1, 3, 5)]
+    assert begun(played) == pytest.approx(expected, abs=0.0005)
+    assert played.engine.account.turns == 3
+
+
+@pytest.mark.parametrize("latency_ms", [0, 100, 250])
+def test_with_a_masters_tempo_that_changes_before_the_turn(latency_ms: float) -> None:
+    """From 80 to 160 BPM in eight bars, bar by bar a turn."""
+    early = latency_ms / 1000
+    beats = ticks(ramp, 64)
+    script = [say(0.9, "start"), clock(beats), *calls(beats, range(0, 15, 2))]
+    played = jam(script, beats[-1], Pad(), clocked=True, rig=Rig(early_seconds=early))
+    late = np.array(begun(played)) + early - [beats[bar * BAR] for bar in range(1, 16, 2)]
+    assert np.abs(late).max() < 0.015
+
+
+@pytest.mark.parametrize("latency_ms", [0, 100, 250])
+def test_with_others_on_link_too(latency_ms: float) -> None:
+    band = Band(97.0, anchor_beats=1.3)
+    script = [note(seconds, 60, seconds + 0.2) for seconds in (2.0, 8.0, 14.0)]
+    played = jam(script, 20.0, Pad(), sync=joined(band), rig=Rig(early_seconds=latency_ms / 1000))
+    lines = [band.beats_at(seconds + latency_ms / 1000) % 4 for seconds in begun(played)]
+    assert [min(line, 4 - line) for line in lines] == [pytest.approx(0, abs=1e-4)] * 3
