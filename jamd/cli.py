@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -67,6 +68,7 @@ class Commands(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **named: Any) -> NoReturn:
         named["standalone_mode"] = False
+        _without_home()
         try:
             status = super().main(args, *rest, **named)
             sys.stdout.flush()  # a closed pipe is met here and not at the interpreter's end
@@ -88,6 +90,13 @@ class Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             status = 1
         sys.exit(status if isinstance(status, int) else 0)
+
+
+def _without_home() -> None:
+    """What libraries do where the user's folders cannot be written is no news to the player."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it makes do with a temporary folder
+    if os.path.expanduser("~") == "~":
+        os.environ["HOME"] = os.devnull  # nobody has told it: else folders would be made in one named ~, here
 
 
 def variable_of(command: str, option: str) -> str:

@@ -100,17 +100,14 @@ def of_config(path: Path | None = None) -> Finding:
     return Finding("config file", State.OK, str(found.path or f"none; yours would be {config.user_path()}"))
 
 
-def of_folder(name: str, folder: Path, needed: bool = True) -> Finding:
+def of_folder(name: str, folder: Path, else_do: str = "") -> Finding:
     """Whether jamd may write in a folder of its own, there or not, and others may not look into it."""
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        state = State.FAULT if needed else State.WARNING
-        remedy = f"make {there} a folder that you may write in" + (
-            ", or listen --no-record" if needed else ""
-        )
-        return Finding(name, state, f"no permission to write in {folder}", remedy)
+        remedy = f"make {there} a folder that you may write in{else_do}"
+        return Finding(name, State.WARNING, f"no permission to write in {folder}", remedy)
     free = shutil.disk_usage(there).free
     if free < LEAST_FREE_BYTES:
         said = f"{free / 1e6:.0f} MB are free for {folder}"
@@ -125,9 +122,10 @@ def of_folders() -> Iterator[Finding]:
     from jamd import profiles, sessions
     from jamd.playing import models_folder
 
-    yield of_folder("sessions", sessions.folder())
-    yield of_folder("profiles", profiles.folder(), needed=False)
-    yield of_folder("models", models_folder(), needed=False)
+    until_then = "; until then sessions go to a place of last resort, or where listen --record FILE says"
+    yield of_folder("sessions", sessions.folder(), until_then)
+    yield of_folder("profiles", profiles.folder())
+    yield of_folder("models", models_folder(), ", or jamd train -o FILE")
 
 
 def of_model(step_seconds: Callable[[], float], sixteenth_seconds: float = 0.0625) -> Finding:

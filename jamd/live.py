@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TextIO
 
 from jamd.account import Recorder as AnyRecorder
 from jamd.clock import SystemClock
@@ -17,7 +16,7 @@ from jamd.errors import JamdError
 from jamd.improviser import Improviser
 from jamd.logs import SAID, say
 from jamd.minds import MakeWorker
-from jamd.output import Output, Port
+from jamd.output import Lines, Output, Port
 from jamd.priority import model_cores, on_time
 from jamd.rack import Improvisers, ModelRack, StandIn
 from jamd.recorder import Recorder
@@ -45,7 +44,7 @@ class Session:
     voice: Voice
     improvisers: Callable[[], Improviser]
     keeping: Recorder | None = None
-    trace: TextIO | None = None
+    trace: Lines | None = None
     rig: Rig | None = None
     models: tuple[Sequence[str], str, Improvisers] | None = None
     """The names to choose from, the one that plays, and how each is loaded."""

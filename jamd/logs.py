@@ -24,7 +24,7 @@ import click
 
 from jamd.ending import Ended
 from jamd.errors import JamdError
-from jamd.private import file_mode, is_own, make_folder
+from jamd.private import file_mode, is_own, made_again, make_folder
 
 MOST_WAITING = 1000
 """Records not yet written. What nobody takes must not fill the memory: the rest is counted and left out."""
@@ -189,7 +189,12 @@ class LogFile:
             if content and self._path.stat().st_size + len(content) > self._most_bytes:
                 self._put_aside()
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NOT_WAITING
-        handle = os.open(self._path, flags, file_mode(self._path))
+        try:
+            handle = os.open(self._path, flags, file_mode(self._path))
+        except FileNotFoundError:
+            if not (content and made_again(self._path.parent)):
+                raise
+            handle = os.open(self._path, flags, file_mode(self._path))
         try:
             if content:
                 os.write(handle, content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from dataclasses import dataclass
-from typing import Protocol, TextIO
+from typing import Protocol
 
 import mido
 import numpy as np
@@ -24,6 +24,14 @@ class Port(Protocol):
     def send(self, message: mido.Message) -> None: ...
 
 
+class Lines(Protocol):
+    """What takes a trace."""
+
+    def write(self, line: str, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Jitter:
     """How late messages left, in milliseconds, over the last 100,000."""
@@ -37,7 +45,7 @@ class Jitter:
 class Output:
     """Sends, keeps what is sounding and how late each event left. `trace` gets one JSON line an event."""
 
-    def __init__(self, port: Port, clock: Clock, trace: TextIO | None = None) -> None:
+    def __init__(self, port: Port, clock: Clock, trace: Lines | None = None) -> None:
         self._port, self._clock, self._trace = port, clock, trace
         self._sounding: dict[tuple[int, int], None] = {}  # channel, pitch; in the order they began
         self._passed: dict[tuple[int, int], int] = {}  # the same of what is passed through: whose channel's

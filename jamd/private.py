@@ -63,6 +63,18 @@ def make_folder(path: Path, mode: int | None = None) -> None:
             folder.mkdir(mode, exist_ok=True)
 
 
+def made_again(folder: Path) -> bool:
+    """Make a folder that is gone; whether that was it. One that somebody else makes at this moment is not
+    taken for it: where all may write, it could be another user's."""
+    try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        for each in reversed(missing):
+            each.mkdir(folder_mode(each))
+    except OSError:
+        return False
+    return bool(missing)
+
+
 def opener(path: str, flags: int) -> int:
     """For `open`: what it makes is as private as its place asks for."""
     return os.open(path, flags, file_mode(Path(path)))

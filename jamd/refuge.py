@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jamd.errors import JamdError
 from jamd.files import check_writable, write_whole
-from jamd.private import REFUGE, folder_mode, make_folder
+from jamd.private import REFUGE, made_again, make_folder
 
 FOLDER = "kept"
 
@@ -42,7 +42,7 @@ def write_again(path: Path, content: bytes) -> None:
     try:
         write_whole(path, content)
     except JamdError:  # it may have gone just now
-        if not _made_again(path.parent):
+        if not made_again(path.parent):
             raise
         write_whole(path, content)
 
@@ -87,18 +87,6 @@ def _leave(place: Path) -> None:
     """Take away a folder in which nothing could be written."""
     with suppress(OSError):
         place.rmdir()
-
-
-def _made_again(folder: Path) -> bool:
-    """Make a folder that is gone; whether that was it. One that somebody else makes at this moment is not
-    taken for it: where all may write, it could be another user's."""
-    try:
-        missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        for each in reversed(missing):
-            each.mkdir(folder_mode(each))
-    except OSError:
-        return False
-    return bool(missing)
 
 
 def _is_ours(place: Path) -> bool:

@@ -192,7 +192,7 @@ def test_a_file_of_a_run(home: Path, damage: str, name: str) -> None:
         assert said("runs", "show", "one", status=1).count("\n") == 1
     else:
         assert (faults["one"] is not None) == (name == "losses.csv" and damage not in ("empty", "cut short"))
-        said("runs", "show", "one")
+        said("runs", "show", "one", status=1 if faults["one"] else 0)
     said("runs", "show", "two")
     said("runs", "compare", "one", "two", status=None)
     if name == "checkpoint.safetensors":

@@ -214,9 +214,11 @@ def test_what_is_damaged_is_named_and_hides_nothing_else(parent: Path) -> None:
     losses.write_text("epoch,updates\n1,many\n")
     (keep(parent, "torn", [5.0]).folder / runs.ABOUT).write_text('{"arch": ')
     (parent / "no run").mkdir()
-    good, other = listed("runs")
+    good, other, torn = sorted(listed("runs"), key=lambda run: str(run["name"]))
     assert (good["best_nats_per_step"], good["fault"]) == (5, None)
     assert other["fault"].startswith(f"{losses} is damaged")
+    assert (torn["arch"], torn["state"]) == (None, None)
+    assert torn["fault"].startswith(f"{torn['path']}/{runs.ABOUT} is damaged")
     assert "damaged" in said("runs")
     for name, fault in (
         ("odd", f"jamd: {losses} is damaged"),

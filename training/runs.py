@@ -110,7 +110,8 @@ def create(parent: Path, name: str, about: Mapping[str, Any], now: datetime | No
                 number += 1
         private.make_folder(folder / SAMPLES)
     except OSError as error:
-        raise JamdError(f"cannot make a run folder in {parent}: {error.strerror}") from error
+        said = f"cannot make a run folder in {parent}: {error.strerror}; --runs FOLDER names another place"
+        raise JamdError(said) from error
     run = Run(folder, {**about, "state": RUNNING})
     _write(run)
     return run

@@ -95,7 +95,11 @@ def prepared(path: Path) -> Path:
 
     path = path.resolve()  # the file that a link leads to, and not the link
     if path == user_path().resolve():
-        make_folder(path.parent)
+        try:
+            make_folder(path.parent)
+        except OSError as error:
+            said = f"cannot write {path}: {error.strerror}; --config FILE names another file"
+            raise JamdError(said) from error
     check_writable(path)
     return path
 

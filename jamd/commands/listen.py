@@ -94,11 +94,11 @@ def command(
     from jamd.metronome import Click
     from jamd.ports import Port
     from jamd.priority import model_cores
-    from jamd.private import opener
     from jamd.quiet import stderr_apart
     from jamd.recorder import Recorder
     from jamd.rig import Rig
     from jamd.tonight import Tonight
+    from jamd.trace import Trace
 
     evenings, said = profiles.load(profile) if learn else ([], "")
     if said:
@@ -117,7 +117,7 @@ def command(
         stack.enter_context(stderr_apart())
         tracing = None
         if trace is not None:
-            tracing = stack.enter_context(open(trace, "w", encoding="utf-8", opener=opener))
+            tracing = stack.enter_context(Trace(trace))
         cables = stack.enter_context(cabling.plugged(timing.clock_in, timing.send_clock))
         midi, out_port = cables.midi, cables.out
         tonight = None

@@ -78,8 +78,8 @@ def show(above: tuple[Path | None, bool], name: str, parent: Path | None, as_jso
     from jamd.training import runs
 
     run = runs.find(name, parent or above[0] or runs.default_folder())
+    rows = run.losses()
     summary = _summary(run)
-    rows = [] if summary["fault"] else run.losses()
     if as_json or above[1]:
         _print_json({**run.about, **summary, "losses": [_finite(row) for row in rows]})
         return
@@ -90,7 +90,7 @@ def show(above: tuple[Path | None, bool], name: str, parent: Path | None, as_jso
     lines = {
         "state": ": ".join(filter(None, [summary["state"], str(run.about.get("reason", ""))])),
         "epochs": _epochs(summary),
-        "best": best if rows else summary["fault"] or "",
+        "best": best if rows else "",
         "time": _time(summary["seconds"]),
         **({"report": summary["report"]} if summary["report"] else {}),
         **{name: _told(value) for name, value in run.about.items() if name not in ("state", "reason")},

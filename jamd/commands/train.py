@@ -179,7 +179,8 @@ def _target(output: Path | None, name: str | None, paths: tuple[Path, ...]) -> P
     try:
         make_folder(folder)
     except OSError as error:
-        raise JamdError(f"cannot keep models in {folder}: {error.strerror}") from error
+        said = f"cannot keep models in {folder}: {error.strerror}; -o FILE writes the model elsewhere"
+        raise JamdError(said) from error
     target = folder / f"{name}{SUFFIX}"
     check_writable(target)
     return target
