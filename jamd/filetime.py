@@ -31,7 +31,7 @@ class FileTime(Free):
     @classmethod
     def of(cls, piece: Piece, first_seconds: float) -> FileTime:
         """The time of a piece whose first note is struck at this instant, from the bar with that note on."""
-        first, last, bars = answered(piece.notes, piece.metres)
+        first, last, bars = answered(piece.heard, piece.metres)
         end_beats = bars.bar_line(max(0, bars.bar_of(last)) + 1) / STEPS_PER_BEAT
         tempos = tempomap.followed(piece.tempos, end_beats)
         first_beats = float(tempomap.beats_at(tempos, np.array([first_seconds]))[0])

@@ -6,17 +6,22 @@ read at the format's default of 120 beats a minute.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import mido
 
+from jamd.controllers import PEDAL
+from jamd.drumparts import DRUM_CHANNEL
 from jamd.errors import MidiFileError
-from jamd.midiread import ONE_BYTE, PEDAL, Event, Malformed, Reading, readings
+from jamd.midichunks import Malformed, unwrapped
+from jamd.midinotes import Press, sounding
+from jamd.midiplay import played
+from jamd.midiread import LONGEST_BEATS, Reading, readings
+from jamd.midivoices import Voice, melodies, voices_of
 from jamd.midiwrite import TICKS_PER_BEAT, Track, encode, messages_of
-from jamd.note import Note
+from jamd.note import Note, together
 from jamd.transport import DEFAULT_METRE, DEFAULT_TEMPO, Metre
 
 __all__ = [
@@ -34,7 +39,6 @@ __all__ = [
     "read",
 ]
 
-DRUM_CHANNEL = 9
 LARGEST_BYTES = 64 * 2**20
 """A hundred nights of playing; it keeps a wrong path from filling the memory."""
 
@@ -57,8 +61,17 @@ class Piece:
 
     @property
     def notes(self) -> list[Note]:
-        """All parts as one, in order of their beginnings."""
+        """All parts' notes, in order of their beginnings."""
         return sorted((n for part in self.parts for n in part.notes), key=lambda n: (n.start_beats, n.pitch))
+
+    @property
+    def heard(self) -> list[Note]:
+        """All parts as one player's (`note.together`)."""
+        return together(self.notes)
+
+    def of(self, name: str) -> list[Note]:
+        """The notes of all parts of this name as one player's, on whatever channels they are."""
+        return together(note for part in self.parts if part.name == name for note in part.notes)
 
 
 def read(path: Path) -> Piece:
@@ -79,94 +92,73 @@ def _content(path: Path) -> bytes:
 
 def parsed(content: bytes, where: str) -> Piece:
     """The music in a MIDI file's bytes, which lay `where`. Raises MidiFileError."""
-    piece = _piece(_tracks(content, where))
-    if not piece.parts:
-        raise MidiFileError(f"{where} has no notes (drums are left out)")
-    return piece
+    tracks = _tracks(content, where)
+    tempos, metres = {0.0: DEFAULT_TEMPO}, {0.0: DEFAULT_METRE}
+    for track in tracks:
+        tempos |= track.tempos
+        metres |= track.metres
+    voices = voices_of(tracks)
+    parts = _parts(tracks, melodies(tracks, voices))
+    if not parts:
+        raise MidiFileError(f"{where} has no notes" + (" (drums are left out)" if voices else ""))
+    last_beats = max(part.notes[-1].start_beats for part in parts)
+    if last_beats > LONGEST_BEATS:
+        raise MidiFileError(f"{where} lasts {last_beats:.0f} beats, more than {LONGEST_BEATS}")
+    return Piece(tuple(parts), tuple(sorted(tempos.items())), tuple(sorted(metres.items())))
 
 
-def performance(path: Path) -> list[tuple[float, mido.Message]]:
-    """All that a file does on its channels, each message with its seconds from the beginning. Raises
-    MidiFileError."""
-    tracks = list(_tracks(_content(path), str(path)))
-    tempos = sorted({at: tempo for track in tracks for at, tempo in track.tempos.items()}.items())
-    events = [
-        (event, channel) for track in tracks for channel, events in track.events.items() for event in events
-    ]
-    changes = iter([*tempos, (math.inf, DEFAULT_TEMPO)])
-    timed: list[tuple[float, mido.Message]] = []
-    seconds, since_beats, tempo = 0.0, 0.0, DEFAULT_TEMPO
-    change_beats, next_tempo = next(changes)
-    for (beats, kind, *data), channel in sorted(events, key=lambda event: event[0][0]):
-        while change_beats <= beats:
-            seconds += (change_beats - since_beats) * 60 / tempo
-            since_beats, tempo = change_beats, next_tempo
-            change_beats, next_tempo = next(changes)
-        message = mido.Message.from_bytes([kind | channel, *data[: 1 if kind in ONE_BYTE else 2]])
-        timed.append((seconds + (beats - since_beats) * 60 / tempo, message))
-    return timed
+def performance(path: Path, drums: bool = True) -> list[tuple[float, mido.Message]]:
+    """All that a file does on its channels until its music ends, each message with its seconds from the
+    beginning; without `drums`, what is heard of it as music. Raises MidiFileError."""
+    return played(_tracks(_content(path), str(path)), drums)
 
 
-def _tracks(content: bytes, where: str) -> Iterator[Reading]:
-    """A file's tracks, one after another. Raises MidiFileError."""
+def _tracks(content: bytes, where: str) -> list[Reading]:
+    """A file's tracks. Raises MidiFileError."""
     if not content:
         raise MidiFileError(f"{where} is empty; a standard MIDI file was expected")
     try:
-        yield from readings(content)
+        return list(readings(unwrapped(content)))
     except Malformed as error:
         raise MidiFileError(f"{where} is not a readable MIDI file: {error}") from error
 
 
-def _piece(tracks: Iterable[Reading]) -> Piece:
-    parts: list[Part] = []
-    tempos, metres = {0.0: DEFAULT_TEMPO}, {0.0: DEFAULT_METRE}
-    for reading in tracks:
-        tempos |= reading.tempos
-        metres |= reading.metres
-        for channel, events in sorted(reading.events.items()):
-            notes = _notes(events, reading.end_beats) if channel != DRUM_CHANNEL else []
-            if notes:
-                parts.append(Part(reading.name, tuple(notes)))
-    return Piece(tuple(parts), tuple(sorted(tempos.items())), tuple(sorted(metres.items())))
+def _parts(tracks: Sequence[Reading], voices: Iterable[Voice]) -> list[Part]:
+    """Each voice as a part; what is played in an MPE zone is one."""
+    together: dict[tuple[int, int, int, int], list[Press]] = {}
+    names: dict[tuple[int, int, int, int], str] = {}
+    for voice in voices:
+        track = tracks[voice.track]
+        which = (voice.track, voice.port, track.pattern, voice.channel)
+        if voice.zone is not None:
+            which = (-1, voice.port, track.pattern, voice.zone)
+        together.setdefault(which, []).extend(voice.notes)
+        names.setdefault(which, track.name)
+    return [
+        Part(
+            names[which],
+            tuple(
+                Note(note.pitch, note.velocity, note.start_beats, note.end_beats)
+                for note in (notes if which[0] >= 0 else sorted(notes, key=_order))
+            ),
+        )
+        for which, notes in together.items()
+    ]
+
+
+def _order(note: Press) -> tuple[float, int]:
+    return note.start_beats, note.pitch
 
 
 def notes_of(events: Iterable[tuple[float, mido.Message]], end_beats: float) -> list[Note]:
-    """The notes in one channel's messages. The sustain pedal lengthens them; a new strike ends the old."""
+    """The notes in one channel's messages. The pedals lengthen them; those without an end last until
+    `end_beats`."""
     kinds = ("note_on", "note_off", "control_change")
     heard = [(beats, *message.bytes()) for beats, message in events if message.type in kinds]
-    return _notes(
-        ((beats, status & 0xF0, first, second) for beats, status, first, second in heard), end_beats
-    )
-
-
-def _notes(events: Iterable[Event], end_beats: float) -> list[Note]:
-    rows: list[tuple[float, int, int, float]] = []  # as they are ordered: start, pitch; velocity, end
-    sounding: dict[int, tuple[float, int]] = {}  # by key: start, velocity
-    sustained: set[int] = set()  # of these, let go under the pedal
-    pedal = False
-    beats = 0.0
-    for beats, kind, key, value in events:
-        if kind == 0x90 and value:
-            if key in sounding:
-                start, velocity = sounding[key]
-                rows.append((start, key, velocity, beats))
-                sustained.discard(key)
-            sounding[key] = (beats, value)
-        elif kind <= 0x90:
-            if key not in sounding:
-                continue
-            if pedal:
-                sustained.add(key)
-            else:
-                start, velocity = sounding.pop(key)
-                rows.append((start, key, velocity, beats))
-        elif kind == 0xB0 and key == PEDAL:
-            pedal = value >= 64
-            if not pedal:
-                for key in sustained:
-                    start, velocity = sounding.pop(key)
-                    rows.append((start, key, velocity, beats))
-                sustained.clear()
-    rows += [(start, key, velocity, max(end_beats, beats)) for key, (start, velocity) in sounding.items()]
-    rows.sort()
-    return [Note(pitch, velocity, start, end) for start, pitch, velocity, end in rows if start < end]
+    own = [(beats, status & 0xF0, first, second) for beats, status, first, second in heard]
+    last_beats = max(end_beats, own[-1][0] if own else 0.0)
+    notes = [
+        Note(note.pitch, note.velocity, note.start_beats, min(note.end_beats, last_beats))
+        for note in sounding(own, controlled=True).get(0, [])
+    ]
+    return [note for note in notes if note.start_beats < note.end_beats]

@@ -6,17 +6,16 @@ file for one odd key signature, takes four times as long, and is kept busy for m
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import mido
 
-from jamd.transport import DEFAULT_TEMPO, Metre
+from jamd.midichunks import Malformed, layout_of, track_chunks
+from jamd.transport import Metre
 
-PEDAL = 64
 LONGEST_BEATS = 250_000
-"""A night and a day at 170 BPM. A longer file is a damaged one, and would fill the memory with rests."""
+"""A night and a day at 170 BPM. Longer music is damaged, and would fill the memory with rests."""
 
 Event = tuple[float, int, int, int]
 """What was done on one channel: beats, the message's kind (its status with channel 0) and its two data bytes,
@@ -27,62 +26,41 @@ ONE_BYTE = (0xC0, 0xD0)
 _SYSTEM_LENGTHS = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # data bytes; they have no place in a file, yet some hold them
 
 
-class Malformed(Exception):
-    """What is wrong with the bytes."""
-
-
 @dataclass(slots=True)
 class Reading:
     """What one track holds: its events by channel, and where it changes tempo (BPM) and metre, in beats."""
 
     name: str = ""
+    port: int = 0
+    """Of the sixteen channels it plays on; a file for more than one synth has several."""
+    pattern: int = 0
+    """The number of its pattern, where these follow one another."""
     end_beats: float = 0.0
     tempos: dict[float, float] = field(default_factory=dict)
     metres: dict[float, Metre] = field(default_factory=dict)
     events: dict[int, list[Event]] = field(default_factory=dict)
+    moved: dict[int, set[int]] = field(default_factory=dict)
+    """The controllers that are moved, by channel."""
+    exclusive: list[tuple[float, bytes]] = field(default_factory=list)
+    """System-exclusive messages, at beats, without their first byte."""
 
 
 def readings(content: bytes) -> Iterator[Reading]:
     """The tracks of a file, one after another. Raises Malformed."""
-    if content[:4] != b"MThd":
-        raise Malformed("it does not begin with MThd")
-    if len(content) < 14:
-        raise Malformed("its header is cut short")
-    length, form, count, division = struct.unpack_from(">LHHH", content, 4)
-    if form > 2:
-        raise Malformed(f"its format is {form}, not 0, 1 or 2")
-    film = division >= 0x8000
-    ticks_per_beat = _film_ticks_per_beat(division) if film else float(division)
-    if ticks_per_beat == 0:
-        raise Malformed(f"its division, {division:#06x}, does not say how long a tick is")
-    start_beats = 0.0
-    for track, whole in _chunks(content, 8 + max(length, 6), count):
-        reading = _read_track(track, whole, start_beats, ticks_per_beat)
-        if film:  # frames of film have a length of their own, whatever the tempo
+    layout = layout_of(content)
+    start_beats, number = 0.0, 0
+    for track, certain in track_chunks(content, layout):
+        reading = _read_track(track, certain, start_beats, layout.ticks_per_beat)
+        if layout.film:
             reading.tempos.clear()
-        if form == 2:  # patterns of their own, one after another
-            start_beats = reading.end_beats
+        if layout.patterns:
+            reading.pattern = number
+            last = max((events[-1][0] for events in reading.events.values()), default=start_beats)
+            start_beats = reading.end_beats if reading.end_beats <= LONGEST_BEATS else last
+        number += 1
         yield reading
-
-
-def _film_ticks_per_beat(division: int) -> float:
-    """Ticks in the default beat, half a second, when the file counts frames and ticks to the frame."""
-    frames_per_second = {24: 24, 25: 25, 29: 29.97, 30: 30}.get(256 - (division >> 8), 0)
-    return frames_per_second * (division & 0xFF) * 60 / DEFAULT_TEMPO
-
-
-def _chunks(content: bytes, offset: int, count: int) -> Iterator[tuple[bytes, bool]]:
-    """The tracks' bytes, and whether all are there. Other chunks are passed over, as the format asks."""
-    found = 0
-    while found < count:
-        if len(content) < offset + 8:
-            raise Malformed(f"it ends after {found} of {count} tracks")
-        kind, size = struct.unpack_from(">4sL", content, offset)
-        offset += 8
-        if kind == b"MTrk":
-            found += 1
-            yield content[offset : offset + size], len(content) >= offset + size
-        offset += size
+    if layout.count and not number:
+        raise Malformed(f"it ends after 0 of {layout.count} tracks")
 
 
 def _quantity(track: bytes, offset: int) -> tuple[int, int]:
@@ -96,12 +74,16 @@ def _quantity(track: bytes, offset: int) -> tuple[int, int]:
     raise Malformed("it is cut short" if offset >= len(track) else "a number in it is too long")
 
 
-def _read_track(track: bytes, whole: bool, start_beats: float, ticks_per_beat: float) -> Reading:
+def _read_track(
+    track: bytes, certain: bool, start_beats: float, ticks_per_beat: float, behind_end: bool = False
+) -> Reading:
+    """A track's events. One whose end is not `certain` must have an end-of-track."""
     reading = Reading()
-    by_channel, end = reading.events, len(track)
+    by_channel, moved, end = reading.events, reading.moved, len(track)
     ticks = offset = running = 0
+    struck = False
     try:
-        while offset < end or not whole:
+        while offset < end or not certain:
             delta = track[offset]
             if delta < 0x80:
                 offset += 1
@@ -129,6 +111,10 @@ def _read_track(track: bytes, whole: bool, start_beats: float, ticks_per_beat: f
                     by_channel[channel].append(event)
                 else:
                     by_channel[channel] = [event]
+                if kind == 0x90:
+                    struck = True
+                elif kind == 0xB0:
+                    moved.setdefault(channel, set()).add(first)
             elif status in (0xF0, 0xF7, 0xFF):
                 meta = track[offset] if status == 0xFF else -1
                 size, offset = _quantity(track, offset + (meta >= 0))
@@ -136,16 +122,41 @@ def _read_track(track: bytes, whole: bool, start_beats: float, ticks_per_beat: f
                     break
                 if offset + size > end:
                     raise Malformed("it is cut short")
-                _take_meta(reading, start_beats + ticks / ticks_per_beat, meta, track[offset : offset + size])
+                data, beats = track[offset : offset + size], start_beats + ticks / ticks_per_beat
+                if meta < 0:
+                    reading.exclusive.append((beats, data))
+                else:
+                    _take_meta(reading, beats, meta, data)
                 offset += size
             else:
                 offset += _SYSTEM_LENGTHS.get(status, 0)
     except IndexError as error:
         raise Malformed("it is cut short") from error
     reading.end_beats = start_beats + ticks / ticks_per_beat
-    if reading.end_beats > LONGEST_BEATS:
-        raise Malformed(f"it lasts {reading.end_beats:.0f} beats, more than {LONGEST_BEATS}")
+    if certain and not struck and not behind_end and offset < end:
+        _take_behind_end(reading, track[offset:], ticks_per_beat)
     return reading
+
+
+def _take_behind_end(reading: Reading, rest: bytes, ticks_per_beat: float) -> None:
+    """Add what stands behind an end-of-track that comes before all notes of its track.
+
+    The format ends a track there, and what follows may be rubbish. But the chunk's length says that it is
+    of the track, in real files it is the music, and without it there is none: so it is taken where it reads
+    as a whole track again, with an end of its own.
+    """
+    try:
+        more = _read_track(rest, False, reading.end_beats, ticks_per_beat, behind_end=True)
+    except Malformed:
+        return
+    reading.end_beats = more.end_beats
+    reading.tempos |= more.tempos
+    reading.metres |= more.metres
+    reading.exclusive += more.exclusive
+    for channel, events in more.events.items():
+        reading.events.setdefault(channel, []).extend(events)
+    for channel, numbers in more.moved.items():
+        reading.moved.setdefault(channel, set()).update(numbers)
 
 
 def _take_meta(reading: Reading, beats: float, meta: int, data: bytes) -> None:
@@ -155,6 +166,10 @@ def _take_meta(reading: Reading, beats: float, meta: int, data: bytes) -> None:
         except UnicodeDecodeError:
             name = data.decode("latin-1")
         reading.name = "".join(filter(str.isprintable, name)).strip()
+    elif meta == 0x21 and data:
+        reading.port = data[0]
+    elif beats > LONGEST_BEATS:
+        return
     elif meta == 0x51 and len(data) == 3 and any(data):
         reading.tempos[beats] = mido.tempo2bpm(int.from_bytes(data, "big"))
     elif meta == 0x58 and len(data) >= 2 and Metre.fits(data[0], 2 ** data[1]):

@@ -71,6 +71,27 @@ def length_steps(start_step: Steps, end_steps: Steps) -> Steps:
     return sounding + (1.0 - sounding) * (sounding < 1.0)
 
 
+def together(notes: Iterable[Note]) -> list[Note]:
+    """Several parts' notes as one keyboard would have them, in order of their beginnings: a pitch that one
+    part strikes while another holds it is struck again, and goes on for as long as either would."""
+    played: list[Note] = []
+    latest: dict[int, int] = {}  # where the latest note of each pitch is
+    for note in sorted(notes, key=lambda note: (note.start_beats, note.pitch)):
+        at = latest.get(note.pitch)
+        if at is not None and played[at].end_beats > note.start_beats:
+            before = played[at]
+            end_beats = max(before.end_beats, note.end_beats)
+            if before.start_beats == note.start_beats:
+                velocity = max(before.velocity, note.velocity)
+                played[at] = Note(note.pitch, velocity, note.start_beats, end_beats)
+                continue
+            played[at] = Note(before.pitch, before.velocity, before.start_beats, note.start_beats)
+            note = Note(note.pitch, note.velocity, note.start_beats, end_beats)
+        latest[note.pitch] = len(played)
+        played.append(note)
+    return played
+
+
 def frames_of(notes: Iterable[Note]) -> list[Frame]:
     """A part's notes as frames, the first at beat 0. The later of two notes on one pitch cuts the earlier."""
     onsets: dict[int, dict[int, Onset]] = {}

@@ -78,7 +78,7 @@ def render(
     `answer_bars` None answers with as many bars as the call has; an upbeat is none. The tempo of the virtual
     clock is the default one whatever the file's: all music is in beats.
     """
-    notes = call.notes
+    notes = call.heard
     first_step, last_step, bars = answered(notes, call.metres)
     transport = Scored(DEFAULT_TEMPO, bars.at(first_step).metre, bars=bars)
     first_bar, answer_bar = transport.bar_of(first_step), transport.bar_of(last_step) + 1

@@ -236,8 +236,7 @@ def whole(path: Path) -> Session:
 
 def notes_of(piece: Piece, part: str) -> list[Note]:
     """What `player` or `jamd` played, on whatever channels, in order of the beginnings."""
-    notes = [note for each in piece.parts if each.name == part for note in each.notes]
-    return sorted(notes, key=lambda note: (note.start_beats, note.pitch))
+    return piece.of(part)
 
 
 def _when(path: Path) -> datetime:

@@ -30,7 +30,7 @@ from click.testing import CliRunner
 from fuzz_live import live
 from fuzz_mutations import Mutate
 
-from jamd import config, midifile, profiles, sessions
+from jamd import config, midichunks, midifile, profiles, sessions
 from jamd.commands.models import command as models_command
 from jamd.errors import JamdError
 from jamd.midifile import Piece
@@ -39,7 +39,7 @@ from jamd.models import bundle
 from jamd.models.features import Place
 from jamd.models.mind import open_mind, teach
 from jamd.note import REST, Frame, Note, Onset
-from jamd.training import archives, beats, packing, pieces, shards, sources
+from jamd.training import beats, packing, pieces, shards, sources
 
 LONGEST_LINE = 2 * mutations.MOST_BYTES
 """Characters of an error, which may quote what it is about."""
@@ -122,7 +122,7 @@ def check_piece(piece: Piece) -> None:
 
 def midi(content: bytes) -> bool:
     """A recording to learn from, or a call to answer."""
-    content = archives.unwrapped(content)
+    content = midichunks.unwrapped(content)
     with one_line():
         check_piece(midifile.parsed(content, "case.mid"))
     found_beats = one_in(64, content)  # which takes a hundred times as long as all else

@@ -218,10 +218,9 @@ def test_a_track_without_an_end_event_is_read(tmp_path: Path) -> None:
         (file_of(END), "has no notes"),
         (file_of(MIDDLE_C + END)[:-6], "cut short"),
         (file_of(MIDDLE_C + END)[:20], "it ends after 0 of 1 tracks"),
-        (file_of(MIDDLE_C, MIDDLE_C)[: -8 - len(MIDDLE_C)], "it ends after 1 of 2 tracks"),
+        (file_of(MIDDLE_C + END, MIDDLE_C + END)[: -4 - len(MIDDLE_C + END)], "it ends after 1 of 2 tracks"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(200), "does not begin with MThd"),
         (bytes(range(256)) * 8, "does not begin with MThd"),
-        (file_of(MIDDLE_C + END, form=3), "its format is 3"),
         (file_of(MIDDLE_C + END, division=0), "its division, 0x0000"),
         (file_of(MIDDLE_C + END, division=0xE800), "its division, 0xe800"),
         (file_of(MIDDLE_C + END, division=0x9928), "its division, 0x9928"),
@@ -236,10 +235,14 @@ def test_what_cannot_be_read_is_refused_with_the_reason(tmp_path: Path, content:
     assert reason in refusal(tmp_path, content)
 
 
-def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
-    content = file_of(b"\x00\xff\x03\x02me" + MIDDLE_C + END, MIDDLE_C + END)
-    for length in range(len(content)):
+def test_a_file_cut_anywhere_is_refused_but_between_two_tracks(tmp_path: Path) -> None:
+    """There it is a file whose header counts one track too many, and these are common."""
+    first, second = b"\x00\xff\x03\x02me" + MIDDLE_C + END, MIDDLE_C + END
+    content = file_of(first, second)
+    between = len(content) - 8 - len(second)
+    for length in set(range(len(content))) - {between}:
         refusal(tmp_path, content[:length])
+    assert len(read(tmp_path, content[:between]).notes) == 1
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
@@ -294,13 +297,14 @@ def test_a_file_is_played_as_it_is_written(tmp_path: Path) -> None:
     slower = b"\x60\xff\x51\x03\x0f\x42\x40" + END
     path.write_bytes(file_of(slower, pedal + MIDDLE_C + MIDDLE_C + END))
     assert [(seconds, str(message)) for seconds, message in midifile.performance(path)] == [
+        (0.0, "note_on channel=0 note=60 velocity=64 time=0"),
         (0.0, "control_change channel=2 control=64 value=127 time=0"),
         (0.0, "program_change channel=2 program=5 time=0"),
         (0.0, "pitchwheel channel=2 pitch=2048 time=0"),
-        (0.0, "note_on channel=0 note=60 velocity=64 time=0"),
         (0.5, "note_off channel=0 note=60 velocity=0 time=0"),
         (0.5, "note_on channel=0 note=60 velocity=64 time=0"),
         (1.5, "note_off channel=0 note=60 velocity=0 time=0"),
+        (1.5, "control_change channel=2 control=64 value=0 time=0"),
     ]
 
 

@@ -226,7 +226,7 @@ DRUMS = midifile.encode([Track("kit", messages_of([Note(36, 90, 0.0, 1.0)], chan
     ("content", "kind", "said"),
     [
         (b"", "is empty; a standard MIDI file was expected", ""),
-        (b"MThd and no more", "is not a readable MIDI file", "its format is"),
+        (b"MThd and no more", "is not a readable MIDI file", "it ends after 0 of"),
         (b"RIFF" + bytes(40), "is not a readable MIDI file", "does not begin with MThd"),
         (notes_on_one_key(9)[:40], "is not a readable MIDI file", "cut short"),
         (raw(b"\x00\x90\x3c\x40", division=0), "is not a readable MIDI file", "how long a tick is"),

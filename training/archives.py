@@ -1,4 +1,4 @@
-"""Files within files: the members of .zip archives, and MIDI in a RIFF wrapping (.rmi).
+"""Files within files: the members of .zip archives.
 
 Archives come from anywhere, so nothing in one is believed. Its list of members is read once, within a limit,
 and says where each member lies; a member is then unpacked in memory, apart from all others, and no further
@@ -119,17 +119,4 @@ def unpacked(path: Path, packed: Packed, most_bytes: int, where: str) -> bytes:
         raise MidiFileError(f"{where} is damaged within its archive: it is not where it should be")
     if len(content) != packed.content_bytes or zlib.crc32(content) != packed.crc:
         raise MidiFileError(f"{where} is damaged within its archive: its checksum is wrong")
-    return content
-
-
-def unwrapped(content: bytes) -> bytes:
-    """The MIDI file in a RIFF wrapping (RP-029, "RMID"); any other content as it is."""
-    if content[:4] != b"RIFF" or content[8:12] != b"RMID":
-        return content
-    offset = 12
-    while offset + 8 <= len(content):
-        kind, size = struct.unpack_from("<4sL", content, offset)
-        if kind == b"data":
-            return content[offset + 8 : offset + 8 + size]
-        offset += 8 + size + size % 2  # chunks begin on even bytes
     return content

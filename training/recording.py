@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from jamd.errors import MidiFileError
+from jamd.midichunks import unwrapped
 from jamd.training import archives, names
 from jamd.training.archives import Packed
 
@@ -58,14 +59,14 @@ class Recording:
             if not self.path.is_file():  # a pipe would keep us waiting
                 raise MidiFileError(f"{self.where} is not a file that can be read")
             if self.packed is not None:
-                return archives.unwrapped(archives.unpacked(self.path, self.packed, most_bytes, self.where))
+                return unwrapped(archives.unpacked(self.path, self.packed, most_bytes, self.where))
             with self.path.open("rb") as file:
                 content = file.read(most_bytes + 1)
         except OSError as error:
             raise MidiFileError(f"{self.where} cannot be read: {error.strerror or error}") from error
         if len(content) > most_bytes:
             raise MidiFileError(f"{self.where} is too large for one piece: over {most_bytes >> 20} MiB")
-        return archives.unwrapped(content)
+        return unwrapped(content)
 
 
 @dataclass(frozen=True, slots=True)

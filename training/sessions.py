@@ -57,5 +57,4 @@ def session_of(piece: Piece, where: str) -> Piece | None:
 
 
 def _merged(piece: Piece, name: str) -> Part:
-    notes = [note for part in piece.parts if part.name == name for note in part.notes]
-    return Part(name, tuple(sorted(notes, key=lambda note: (note.start_beats, note.pitch))))
+    return Part(name, tuple(piece.of(name)))

@@ -64,7 +64,7 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     check_writable(output)
     path = Path(str(files("jamd"))) / "call.mid" if call is None else call
     piece = midifile.read(path)
-    timed = performance(path)
+    timed = performance(path, drums=False)
     struck = (at for at, message in timed if message.type == "note_on" and message.velocity)
     sync = FileTime.of(piece, next(struck))
     improvisers = playing.improvisers()
