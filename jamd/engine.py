@@ -346,7 +346,7 @@ class Engine:
             self._recorder.tempo(step / STEPS_PER_BEAT, self._told_tempo)
         if self._transport.step_in_bar(step) == 0:
             self._tell_bar(step)
-        for end in self._forgotten.lost(step, self._transport):
+        for end in self._forgotten.lost(step, self._transport, self._partner.turns.waits):
             self._roll.receive(end, step)
             self._recorder.record("player", step / STEPS_PER_BEAT, end)
         player = self._roll.close(step)

@@ -10,10 +10,11 @@ from jamd.held import Held
 from jamd.transport import Transport
 
 QUIET_BARS, QUIET_SECONDS = 8, 20.0
-"""Held so long, whichever is longer, while nothing at all comes from the player: by then a chord has died
-away on most instruments, and whoever holds one longer waits for jamd."""
+"""Held so long, whichever is longer, while nothing at all comes from the player and jamd waits for silence:
+by then a chord has died away on most instruments, and whoever holds one longer waits for jamd."""
 LONG_BARS, LONG_SECONDS = 32, 60.0
-"""The same of a single key or pedal while others are played: a drone may be that long."""
+"""The same where others are played meanwhile, or nobody waits: a drone may be that long."""
+MOST_NAMED = 4
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +32,11 @@ class Forgotten:
         self._heard_step = position_steps
         self._held.take(message, position_steps)
 
-    def lost(self, position_steps: float, transport: Transport) -> list[mido.Message]:
-        """What lets go of all that has been down for too long, as it is taken for let go from here on."""
+    def lost(self, position_steps: float, transport: Transport, waits: bool) -> list[mido.Message]:
+        """What lets go of all that has been down for too long, as it is taken for let go from here on.
+        `waits`: it takes silence for jamd to go on."""
         quiet_steps = _steps(QUIET_BARS, QUIET_SECONDS, transport)
-        if position_steps - self._heard_step >= quiet_steps:
+        if waits and position_steps - self._heard_step >= quiet_steps:
             ends = self._held.let_go()
         else:
             ends = self._held.let_go(position_steps - _steps(LONG_BARS, LONG_SECONDS, transport))
@@ -53,4 +55,6 @@ def _named(ends: list[mido.Message]) -> str:
     keys = sorted({end.note for end in ends if end.type == "note_off"})
     if not keys:
         return "the pedal is"
-    return f"key{'s' * (len(keys) > 1)} {', '.join(map(str, keys))} {'are' if len(keys) > 1 else 'is'}"
+    if len(keys) == 1:
+        return f"key {keys[0]} is"
+    return f"keys {', '.join(map(str, keys))} are" if len(keys) <= MOST_NAMED else f"{len(keys)} keys are"

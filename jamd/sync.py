@@ -11,6 +11,7 @@ from typing import Protocol
 
 import mido
 
+from jamd.controllers import MODES
 from jamd.tap import Taps
 from jamd.transport import FASTEST_TEMPO, SLOWEST_TEMPO, Transport
 
@@ -168,7 +169,7 @@ class Tapped(Internal):
             self.running = True
 
     def _taps(self, message: mido.Message) -> bool:
-        if message.type == "control_change":
+        if message.type == "control_change" and message.control not in MODES:
             control = (message.channel, message.control)
             was_down = control in self._down
             (self._down.add if message.value >= PRESSED else self._down.discard)(control)

@@ -71,6 +71,11 @@ class Turns:
         self._past = 0  # nothing changes hands before this step
 
     @property
+    def waits(self) -> bool:
+        """Whether it takes the player's silence for something to change."""
+        return self.form.mode is not Mode.ANSWER or self.form.call_bars is None
+
+    @property
     def rolling(self) -> bool:
         """Whether jamd plays without a known end."""
         return self.turn in (Turn.DUET, Turn.SOLO)

@@ -66,9 +66,9 @@ def test_after_a_flood_the_next_call_is_answered_in_time_and_nothing_hangs(throu
 
 
 def test_a_flood_leaves_nothing_behind_in_the_roll() -> None:
-    played = play([list(flood(1.0, 2.0)), [received(6.5, "control_change", control=64, value=0)]], 12.0)
-    roll = played.engine._roll
-    assert (roll._sounding, roll._keys, roll._sustained, roll._onsets) == ([], {}, {}, {})
+    lifted = [received(6.5, "control_change", control=121, value=0, channel=channel) for channel in range(16)]
+    roll = play([list(flood(1.0, 2.0)), lifted], 12.0).engine._roll
+    assert (roll._sounding, roll._notes, roll._onsets) == ([], {}, {})
 
 
 def test_128_keys_held_for_a_minute_are_one_chord() -> None:

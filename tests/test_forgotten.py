@@ -82,7 +82,23 @@ def test_a_solo_carries_on_for_a_player_whose_note_off_was_lost() -> None:
 
 def test_a_key_struck_again_after_its_note_off_was_lost_is_down_again() -> None:
     script = [note(0.0, 60, NEVER), note(30.0, 60, 34.0)]
-    parrot = Pad(pitch=72)
-    jam(script, 40.0, parrot, Form(1, 1))
-    steps = [step for step, (player, _, _) in enumerate(parrot.heard) if 60 in player.sounding]
+    mind = Pad(pitch=72)
+    jam(script, 40.0, mind, OPEN)
+    steps = [step for step, (player, _, _) in enumerate(mind.heard) if 60 in player.sounding]
     assert len(steps) == (20 + 4) * 8
+
+
+def test_where_nobody_waits_for_silence_a_chord_is_held_as_long_as_a_drone() -> None:
+    """Call and response of bars: the chord is answered, and held on for sixty-four seconds."""
+    mind = Pad(pitch=72)
+    played = jam([note(0.0, 60, NEVER)], 70.0, mind, Form(2, 2))
+    assert answers(played) == [4.0]
+    assert sum(60 in player.sounding for player, _, _ in mind.heard) == 64 * 8
+
+
+def test_a_whole_keyboard_is_said_in_one_short_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "jamd"):
+        jam([note(0.0, pitch, NEVER) for pitch in range(128)], 24.0, Pad(pitch=72), OPEN)
+    assert caplog.messages == [
+        "128 keys are held for very long: taken for let go (was that lost on the way?)"
+    ]

@@ -116,6 +116,15 @@ def test_what_sounds_late_is_sent_early() -> None:
     assert [beats for part, beats, _ in played.notebook.events if part == "jamd"] == [4.0, 8.0]
 
 
+def test_a_channel_mode_is_no_tap() -> None:
+    """A keyboard that is switched on says "local on", whose value is 127."""
+    sync = Tapped(FOUR)
+    for second in range(4):
+        sync.played(mido.Message("control_change", control=122, value=127), 1.0 + 2 * second)
+        sync.played(mido.Message("control_change", control=122, value=0), 2.0 + 2 * second)
+    assert sync.due_seconds is None
+
+
 def test_the_tempo_of_a_tapped_session_is_in_its_file() -> None:
     taps = [note(1.0 + tap * 0.6, 40, 1.2 + tap * 0.6) for tap in range(4)]
     played = jam([*taps, note(3.4, 60, 3.5)], 6.0, Pad(), sync=Tapped(FOUR))
