@@ -20,10 +20,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from jamd.errors import BundleError
-from jamd.files import write_whole
 from jamd.models.phrases import Phrases
 from jamd.models.tokens import KEYS, LOWEST_PITCH
 from jamd.note import STEPS_PER_BEAT
+from jamd.refuge import write_again
 
 FORMAT = 2
 SUFFIX = ".safetensors"
@@ -61,7 +61,7 @@ def write(path: Path, weights: Weights, header: Mapping[str, Any], phrases: Phra
     stored = {name: np.ascontiguousarray(array, _stored(array.dtype)) for name, array in weights.items()}
     if phrases is not None:
         stored[PHRASES] = phrases.bits
-    write_whole(path, save(stored, metadata={HEADER: json.dumps(full)}))
+    write_again(path, save(stored, metadata={HEADER: json.dumps(full)}))
 
 
 def _stored(dtype: np.dtype[Any]) -> np.dtype[Any]:

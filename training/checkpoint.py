@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from jamd.errors import BundleError
-from jamd.files import write_whole
+from jamd.refuge import write_again
 from jamd.training.fit import State
 
 MODEL, AVERAGED, FIRST, SECOND, STEP = "model", "averaged", "exp_avg", "exp_avg_sq", "step"
@@ -34,7 +34,7 @@ def write(path: Path, state: State, about: dict[str, Any]) -> None:
         "scorings_since_best": state.scorings_since_best,
     }
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, save(whole, metadata={"jamd_checkpoint": json.dumps(header)}))
+    write_again(path, save(whole, metadata={"jamd_checkpoint": json.dumps(header)}))
 
 
 def about(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tensorboardX.proto.summary_pb2 import Summary
 
 from jamd.errors import JamdError
 from jamd.models import bundle
-from jamd.private import close_to_others, opener
+from jamd.private import close_to_others, made_again, opener
 from jamd.training import checkpoint, runs
 from jamd.training.fit import Progress, Scores, State, Weights
 from jamd.training.runs import Run
@@ -64,6 +64,7 @@ class RunDiary:
                 **asdict(now.scores),
             }
             path = self._run.folder / runs.LOSSES
+            made_again(path.parent)
             with _writing(path):
                 new = not path.exists()
                 with open(path, "a", newline="", opener=opener) as file:

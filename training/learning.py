@@ -16,11 +16,11 @@ import torch
 
 from jamd import midifile
 from jamd.errors import JamdError, UsageError
-from jamd.files import write_whole
 from jamd.models import bundle
 from jamd.models.bundle import Bundle, Weights
 from jamd.models.mind import open_mind
 from jamd.plot import draw
+from jamd.refuge import write_again
 from jamd.rendering import render
 from jamd.training import checkpoint, fit, group, networks, runs
 from jamd.training.diary import RunDiary
@@ -174,7 +174,7 @@ class Learning:
             piece = case.call_piece
             rendered = render(piece, None, lambda: Improviser(mind, Knobs(), 0), Voice(0, 1.0))
             path = folder / runs.SAMPLES / f"epoch-{epoch:03d}-{number}"
-            write_whole(path.with_suffix(".mid"), rendered.encode())
+            write_again(path.with_suffix(".mid"), rendered.encode())
             player, own = (
                 midifile.notes_of(events, events[-1][0]) if events else []
                 for events in (rendered.player, rendered.own)

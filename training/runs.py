@@ -28,6 +28,7 @@ import platformdirs
 from jamd import private
 from jamd.errors import JamdError
 from jamd.files import read_whole, write_whole
+from jamd.refuge import write_again
 from jamd.training.lock import is_locked
 
 ABOUT, LOSSES, MODEL, CHECKPOINT, SAMPLES = (
@@ -139,7 +140,7 @@ def ended(run: Run, state: str, **more: Any) -> Run:
 
 
 def _write(run: Run) -> None:
-    write_whole(run.folder / ABOUT, (json.dumps(run.about, indent=2) + "\n").encode())
+    write_again(run.folder / ABOUT, (json.dumps(run.about, indent=2) + "\n").encode())
 
 
 def read(folder: Path) -> Run:
