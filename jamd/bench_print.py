@@ -22,6 +22,8 @@ def print_timing(account: dict[str, Any], figures: Sequence[Figure], machine: Ma
     click.echo(_of_machine(machine))
     click.echo(_of_ports(account["ports"]))
     click.echo(f"{piece['turns']} turns of {piece['metre']} in sixteenths at {piece['tempo']:g} BPM")
+    if (listener := account.get("listener")) and listener["in"]:
+        click.echo(f"heard by another program on {listener['in']}, {_of_clocks(listener)}")
     console.print(_rows(account))
     if stolen := account["stolen_share"]:
         click.echo(f"meanwhile this machine's host gave {100 * stolen:.2g} % of the cores' time to others")
@@ -36,7 +38,8 @@ def print_timing(account: dict[str, Any], figures: Sequence[Figure], machine: Ma
             f"the model: {step['median_ms']:.1f} ms a step of {step['candidates']} candidates "
             "(more of it: jamd bench model)"
         )
-    for key, name in (("round_trip", "round trip"), ("start_up", "start")):
+    missing = (("listener", "listener"), ("round_trip", "round trip"), ("start_up", "start"))
+    for key, name in missing:
         if why_not := (account.get(key) or {}).get("why_not"):
             click.echo(f"no {name}: {why_not}")
 
@@ -44,10 +47,21 @@ def print_timing(account: dict[str, Any], figures: Sequence[Figure], machine: Ma
 def _rows(account: dict[str, Any]) -> Table:
     table = Table("milliseconds late", "n", "median", "99 %", "99.9 %", "most", "late or missing")
     for row in account["rows"]:
-        table.add_row(row["name"], *_times(row), str(late_or_missing(row)))
+        name = row["name"] + (", beside busy loops" if row["busy"] else "")
+        table.add_row(name, *_times(row), str(late_or_missing(row)))
         if row["answers"]["n"]:
             table.add_row("  first of each answer", *_times(row["answers"]), "")
+        if heard := row.get("heard"):
+            table.add_row("  as heard", *_times(heard), str(heard["missing"]))
+            table.add_row("  first of each answer, as heard", *_times(heard["answers"]), "")
     return table
+
+
+def _of_clocks(listener: dict[str, Any]) -> str:
+    """How the instants of two programs were compared."""
+    if not listener["clock_added_ms"]:
+        return "by one clock"
+    return f"its clock set to within {listener['clock_within_ms']:g} ms"
 
 
 def _times(figures: dict[str, Any]) -> list[str]:

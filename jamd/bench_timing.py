@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from jamd import lateness, loopback, plainwait, startup
+from jamd import hearing, lateness, loopback, plainwait, startup
 from jamd.backends import open_backend
+from jamd.busy import busy_loops
 from jamd.errors import BackendError, JamdError, PortError, UsageError
+from jamd.hearing import Listener
 from jamd.improviser import Improviser
 from jamd.live import Nowhere
 from jamd.machine import Machine, core_ticks, peak_megabytes
@@ -30,11 +33,26 @@ ROUND_TURNS = 10
 CPU_PIECE = Piece(2, 120, Metre(4, 4), dense=False)
 ROUND_TRIPS = 100
 SEED = 1
+OTHERS_SECONDS = 30.0
+"""What is measured beside notes and answers takes so long."""
+SETTLE_SECONDS = 0.3
+"""For what is under way beside busy programs."""
 LATE = lateness.LATE_SECONDS
 
 Improvisers = Callable[[], Improviser]
-Row = tuple[str, bool, Callable[[Piece], Rehearsed]]
-"""What is measured, whether in real time, and how."""
+Play = Callable[[Piece], Rehearsed]
+LOADS = {"idle": (False,), "busy": (True,), "both": (False, True)}
+"""Whether busy loops run beside it, by the name of the load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What is measured, whether in real time, how, and whether beside busy loops on every core."""
+
+    name: str
+    real_time: bool
+    play: Play
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +84,8 @@ class Wishes:
     compare: bool = False
     quick: bool = False
     """Only the notes and the answers."""
+    load: str = "both"
+    """Of LOADS."""
 
 
 def improvisers_of(bundle: Bundle, device: str) -> Improvisers:
@@ -90,9 +110,16 @@ def measure(improvisers: Improvisers, ports: Ports, wishes: Wishes, machine: Mac
         account["ports"] = way
         account["affinity"] = bool(model_cores())
         before = core_ticks()
-        account["rows"] = in_turn(rows(improvisers, port, wishes, machine.real_time), piece)
+        with heard(ports, port, way) as (listener, account["listener"]):
+            measured = ways(improvisers, port, wishes, machine.real_time)
+            account["rows"] = in_turn([listened_to(each, listener) for each in measured], piece)
         after = core_ticks()
         account["stolen_share"] = before and after and round(after.stolen_since(before), 5)
+        if listener is not None and not any(row["heard"]["n"] for row in account["rows"]):
+            said = f"nothing of it came in on {listener.port}; lay a cable to it from {way['out']}"
+            account["listener"]["why_not"] = said
+            for row in account["rows"]:
+                del row["heard"]
         if not wishes.quick:
             played = rehearse(improvisers, CPU_PIECE, port)
             share = round(played.cpu_seconds / played.wall_seconds, 4)
@@ -126,7 +153,62 @@ def open_out(ports: Ports) -> Iterator[tuple[Port, dict[str, str | None]]]:
         yield out, way
 
 
-def rows(improvisers: Improvisers, port: Port, wishes: Wishes, real_time: bool) -> list[Row]:
+@contextmanager
+def heard(
+    ports: Ports, port: Port, way: Mapping[str, str | None]
+) -> Iterator[tuple[Listener | None, dict[str, Any]]]:
+    """Another program that listens to what is sent, if there can be one, and what the account says of it."""
+    name = ports.in_name or min(getattr(port, "seen_as", ()), default=None)
+    why_not = way["why_not"]
+    if why_not is None and name is None:
+        why_not = f"{way['backend']} does not show jamd its own port; give --in and --out"
+    with ExitStack() as stack:
+        listener, clocks = None, None
+        if why_not is None:
+            assert way["backend"]
+            assert name
+            try:
+                listener = stack.enter_context(hearing.listening(way["backend"], name))
+                clocks = listener.clocks
+            except JamdError as error:
+                why_not = str(error)
+        yield (
+            listener,
+            {
+                "in": listener and listener.port,
+                "why_not": why_not,
+                "clock_added_ms": clocks and round(1000 * clocks.added_seconds, 3),
+                "clock_within_ms": clocks and round(1000 * clocks.within_seconds, 3),
+            },
+        )
+
+
+def listened_to(way: Way, listener: Listener | None) -> Way:
+    """The same, and what another program hears of it."""
+    if listener is None:
+        return way
+
+    def play(piece: Piece) -> Rehearsed:
+        listener.take()
+        found = way.play(piece)
+        time.sleep(SETTLE_SECONDS)
+        came = hearing.heard_of(found.sent, listener.take(), found.bar_lines_seconds, piece.bar_seconds)
+        return replace(found, heard=(came,))
+
+    return replace(way, play=play)
+
+
+def beside_busy_loops(way: Way) -> Way:
+    """The same while every core is busy."""
+
+    def play(piece: Piece) -> Rehearsed:
+        with busy_loops():
+            return way.play(piece)
+
+    return replace(way, play=play, busy=True)
+
+
+def ways(improvisers: Improvisers, port: Port, wishes: Wishes, real_time: bool) -> list[Way]:
     """What is to be measured; the first is jamd as it plays here."""
 
     def live(piece: Piece) -> Rehearsed:
@@ -139,29 +221,39 @@ def rows(improvisers: Improvisers, port: Port, wishes: Wishes, real_time: bool) 
     def plain(wait: plainwait.Wait) -> Callable[[Piece], Rehearsed]:
         def play(piece: Piece) -> Rehearsed:
             with as_ordinary_user():
-                return Rehearsed(tuple(plainwait.play(improvisers, piece, port, wait)))
+                return plainwait.play(improvisers, piece, port, wait)
 
         return play
 
     first_real_time = real_time and not wishes.user
 
     def bare(piece: Piece) -> Rehearsed:
-        return Rehearsed(tuple(plainwait.alone(piece, port, first_real_time)))
+        return plainwait.alone(piece, port, first_real_time)
 
-    as_user: Row = ("jamd, ordinary user", False, ordinary)
-    wanted: list[Row] = []
+    wanted: list[Way] = []
     if first_real_time:
-        wanted.append(("jamd, real-time priority", True, live))
+        wanted.append(Way("jamd, real-time priority", True, live))
     if wishes.compare or not wanted:
-        wanted.append(as_user)
+        wanted.append(Way("jamd, ordinary user", False, ordinary))
     if wishes.compare:
-        wanted.append(("a wait on a condition", False, plain(plainwait.wait_for)))
-        wanted.append(("a poll every 5 ms", False, plain(plainwait.poll_for)))
-        wanted.append(("a bare thread, no model", first_real_time, bare))
-    return wanted
+        wanted.append(Way("a wait on a condition", False, plain(plainwait.wait_for)))
+        wanted.append(Way("a poll every 5 ms", False, plain(plainwait.poll_for)))
+        wanted.append(Way("a bare thread, no model", first_real_time, bare))
+    return [beside_busy_loops(way) if busy else way for busy in LOADS[wishes.load] for way in wanted]
 
 
-def in_turn(wanted: Sequence[Row], piece: Piece) -> list[dict[str, Any]]:
+def about_seconds(wishes: Wishes, real_time: bool) -> float:
+    """How long the measuring takes."""
+    count = len(ways(_nobody, Nowhere(), wishes, real_time))
+    seconds = count * wishes.turns * TURN_BEATS * 60 / wishes.tempo
+    return seconds if wishes.quick else seconds + OTHERS_SECONDS
+
+
+def _nobody() -> Improviser:
+    raise AssertionError("nobody plays")
+
+
+def in_turn(wanted: Sequence[Way], piece: Piece) -> list[dict[str, Any]]:
     """Measure each of them over the whole piece, if there are several in turn, part by part."""
     parts = [piece.turns]
     if len(wanted) > 1:
@@ -169,28 +261,35 @@ def in_turn(wanted: Sequence[Row], piece: Piece) -> list[dict[str, Any]]:
         parts += [rest] if (rest := piece.turns % ROUND_TURNS) else []
     sums = [Rehearsed() for _ in wanted]
     for turns in parts:
-        for number, (_, _, play) in enumerate(wanted):
-            sums[number] += play(Piece(turns, piece.tempo, piece.metre, piece.dense))
-    return [
-        account_of(name, real_time, found) for (name, real_time, _), found in zip(wanted, sums, strict=True)
-    ]
+        for number, way in enumerate(wanted):
+            sums[number] += way.play(Piece(turns, piece.tempo, piece.metre, piece.dense))
+    return [account_of(way, found) for way, found in zip(wanted, sums, strict=True)]
 
 
-def account_of(name: str, real_time: bool, found: Rehearsed) -> dict[str, Any]:
+def account_of(way: Way, found: Rehearsed) -> dict[str, Any]:
     """A row's figures."""
     late = [each.late_seconds for each in found.sent]
     too_late = sum(each.is_on and each.late_seconds > LATE for each in found.sent)
-    return {
-        "name": name,
-        "real_time": real_time,
+    account: dict[str, Any] = {
+        "name": way.name,
+        "real_time": way.real_time,
+        "busy": way.busy,
         **lateness.figures(late),
         "drift_ms": lateness.drift_ms(late),
         "answers": lateness.figures(found.answer_seconds),
         "turns": found.turns,
         "late_notes": too_late + found.dropped,
+        "dropped": found.dropped,
         "late_frames": found.late_frames,
         "faults": found.faults,
     }
+    if found.heard:
+        account["heard"] = {
+            **lateness.figures([late for each in found.heard for late in each.late_seconds]),
+            "answers": lateness.figures([late for each in found.heard for late in each.answer_seconds]),
+            "missing": sum(each.missing for each in found.heard),
+        }
+    return account
 
 
 def round_trip(ports: Ports) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Sent:
     intended_seconds: float
     actual_seconds: float
     is_on: bool
+    pitch: int
 
     @property
     def late_seconds(self) -> float:
@@ -34,14 +35,22 @@ def sent_in(trace: StringIO) -> list[Sent]:
     for line in trace.getvalue().splitlines():
         event = json.loads(line)
         if (kind := event["bytes"][0] & 0xF0) in (NOTE_ON, NOTE_OFF):
-            found.append(Sent(event["intended"], event["actual"], kind == NOTE_ON))
+            pitch = event["bytes"][1]
+            found.append(Sent(event["intended"], event["actual"], kind == NOTE_ON, pitch))
     return found
 
 
-def answers(sent: Sequence[Sent], bar_lines_seconds: Iterable[float], within_seconds: float) -> list[float]:
-    """How late the first note of each answer left, in seconds after the bar line on which it was due. Where
-    none left `within_seconds` of it, there was no answer."""
-    strikes = np.array([each.actual_seconds for each in sent if each.is_on])
+def strikes(sent: Iterable[Sent]) -> list[float]:
+    """The instants at which notes began, as they left."""
+    return [each.actual_seconds for each in sent if each.is_on]
+
+
+def answers(
+    strikes_seconds: Iterable[float], bar_lines_seconds: Iterable[float], within_seconds: float
+) -> list[float]:
+    """How late the first note of each answer left or was heard, in seconds after the bar line on which it was
+    due, from the instants at which notes began. Where none did `within_seconds` of it there was no answer."""
+    strikes = np.array(list(strikes_seconds))
     late = []
     for bar_line in bar_lines_seconds:
         after = strikes[(strikes >= bar_line) & (strikes < bar_line + within_seconds)]

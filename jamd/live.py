@@ -16,6 +16,7 @@ from jamd.errors import JamdError
 from jamd.improviser import Improviser
 from jamd.logs import SAID, say
 from jamd.minds import MakeWorker
+from jamd.modelprocess import ProcessWorker, possible, worker_of
 from jamd.output import Lines, Output, Port
 from jamd.priority import model_cores, on_time
 from jamd.rack import Improvisers, ModelRack, StandIn
@@ -26,13 +27,14 @@ from jamd.takes import Takes
 from jamd.transport import Metre
 from jamd.turns import Form
 from jamd.voice import Voice
-from jamd.worker import ThreadWorker
+from jamd.worker import Post, Worker
 
 log = logging.getLogger(__name__)
 
+CLOSE_SECONDS = 1.0
 SWITCH_SECONDS = 0.0001
-"""How soon the engine's thread gets the interpreter from the model's, whose many small numpy calls hold it;
-it asks again after every send. At Python's own 5 ms, one event in a hundred left 5 ms late."""
+"""How soon the engine's thread gets the interpreter from another: the model's, where that is not a process of
+its own, holds it in many small numpy calls. At Python's own 5 ms, one event in a hundred left 5 ms late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,19 @@ def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]
     """An engine on the system's clock that plays to `port`, with its recorder running."""
     clock, cores, rig = SystemClock(), model_cores(), session.rig or Rig()
     output = Output(port, clock, session.trace)
+    processes: list[ProcessWorker] = []
 
     def make_worker(improvisers: Callable[[], Improviser]) -> MakeWorker:
-        return lambda post: ThreadWorker(improvisers(), post, cores).start()
+        def make(post: Post) -> Worker:
+            worker = worker_of(improvisers, post, cores)
+            if isinstance(worker, ProcessWorker):
+                processes[:] = [*(each for each in processes if each.lives), worker]
+            return worker
+
+        return make
 
     with ExitStack() as stack:
+        stack.callback(_end, processes)
         recorder: AnyRecorder = NoRecorder()
         if (keeping := session.keeping) is not None:
             transport = session.sync.transport
@@ -79,9 +89,18 @@ def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]
         )
         if session.models is not None:
             names, name, load = session.models
-            rack = ModelRack(names, name, make_worker, load, engine.inbox.put, cores, session.stand_ins)
+            stand_ins, apart = session.stand_ins, possible()
+            rack = ModelRack(names, name, make_worker, load, engine.inbox.put, cores, stand_ins, apart)
             rig.desk.choose_from(rack)
         yield engine, output
+
+
+def _end(processes: Sequence[ProcessWorker]) -> None:
+    """See the models' processes to their end."""
+    for process in processes:
+        process.close()
+    for process in processes:
+        process.join(CLOSE_SECONDS)
 
 
 class Nowhere:

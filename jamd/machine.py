@@ -58,6 +58,12 @@ def look(root: Path = Path("/"), system: str = "") -> Machine:
     )
 
 
+def core_seconds() -> float:
+    """The time on all cores that this program took so far, and its processes that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 def peak_megabytes(root: Path = Path("/")) -> float | None:
     """The most memory that this program has had resident so far."""
     for line in _read(root / "proc/self/status").splitlines():

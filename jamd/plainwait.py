@@ -12,14 +12,24 @@ import mido
 
 from jamd.events import Event
 from jamd.improviser import Improviser
-from jamd.lateness import Sent
+from jamd.lateness import Sent, answers, strikes
 from jamd.lead import LEAD_SECONDS
+from jamd.modelprocess import worker_of
 from jamd.models.features import Place
 from jamd.note import REST, Frame, Onset
 from jamd.output import Port
 from jamd.priority import on_time
-from jamd.rehearsal import ANSWER_BARS, CALL_BARS, CALL_PITCHES, CHORD, QUIET, REST_STEPS, Piece, chord
-from jamd.worker import ThreadWorker
+from jamd.rehearsal import (
+    ANSWER_BARS,
+    CALL_BARS,
+    CALL_PITCHES,
+    CHORD,
+    QUIET,
+    REST_STEPS,
+    Piece,
+    Rehearsed,
+    chord,
+)
 
 POLL_SECONDS = 0.005
 SOON_SECONDS = 0.1
@@ -42,33 +52,36 @@ def poll_for(deadline_seconds: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def alone(piece: Piece, port: Port, real_time: bool) -> list[Sent]:
+def alone(piece: Piece, port: Port, real_time: bool) -> Rehearsed:
     """Send so many notes at such instants with nothing else to do: what the machine gives."""
+    bar_lines: list[float] = []
     with on_time() if real_time else nullcontext():
         begin = time.monotonic() + SOON_SECONDS
         sent: list[Sent] = []
         for turn in range(piece.turns):
             answer = begin + (turn * (CALL_BARS + ANSWER_BARS) + CALL_BARS) * piece.bar_seconds
+            bar_lines.append(answer)
             for step in range(piece.metre.steps_per_bar):
                 for pitch, offset in CHORD:
                     wait_for(instant := answer + (step + offset) * piece.step_seconds)
-                    sent.append(Sent(instant, time.monotonic(), True))
+                    sent.append(Sent(instant, time.monotonic(), True, pitch))
                     port.send(mido.Message("note_on", note=pitch, velocity=QUIET))
                 wait_for(instant := answer + (step + 1) * piece.step_seconds)
                 for pitch, _ in CHORD:
-                    sent.append(Sent(instant, time.monotonic(), False))
+                    sent.append(Sent(instant, time.monotonic(), False, pitch))
                     port.send(mido.Message("note_off", note=pitch))
-    return sent
+    return _rehearsed(sent, bar_lines, piece)
 
 
-def play(improvisers: Callable[[], Improviser], piece: Piece, port: Port, wait: Wait) -> list[Sent]:
-    """Send the notes of a rehearsal's answers. The model works on a thread on any core."""
-    worker = ThreadWorker(improvisers(), _ignore).start()
+def play(improvisers: Callable[[], Improviser], piece: Piece, port: Port, wait: Wait) -> Rehearsed:
+    """Send the notes of a rehearsal's answers. The model works as jamd's does, on any core."""
+    worker = worker_of(improvisers, _ignore)
     begin = time.monotonic() + SOON_SECONDS
     sent: list[Sent] = []
+    bar_lines: list[float] = []
 
     def send(message: mido.Message, intended: float) -> None:
-        sent.append(Sent(intended, time.monotonic(), message.type == "note_on"))
+        sent.append(Sent(intended, time.monotonic(), message.type == "note_on", message.note))
         port.send(message)
 
     bar_steps = piece.metre.steps_per_bar
@@ -77,6 +90,7 @@ def play(improvisers: Callable[[], Improviser], piece: Piece, port: Port, wait: 
         for turn in range(piece.turns):
             call = begin + turn * (CALL_BARS + ANSWER_BARS) * piece.bar_seconds
             answer = call + piece.bar_seconds
+            bar_lines.append(answer)
             for step, place in enumerate(places):
                 wait(call + (step + 1) * piece.step_seconds - LEAD_SECONDS)
                 rests = step >= bar_steps - REST_STEPS
@@ -99,7 +113,12 @@ def play(improvisers: Callable[[], Improviser], piece: Piece, port: Port, wait: 
                 worker.hear(REST, chord(step), place)
     finally:
         worker.close()
-    return sent
+    return _rehearsed(sent, bar_lines, piece)
+
+
+def _rehearsed(sent: list[Sent], bar_lines: list[float], piece: Piece) -> Rehearsed:
+    late = answers(strikes(sent), bar_lines, piece.bar_seconds)
+    return Rehearsed(tuple(sent), tuple(late), tuple(bar_lines), turns=piece.turns)
 
 
 def _ignore(event: Event) -> None: ...

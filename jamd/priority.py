@@ -1,10 +1,10 @@
 """What the system may be asked for so that the engine wakes on time. Each is asked, none is needed.
 
 Measured on two cores with the model running: who wakes late woke on a core that another thread held. So the
-engine's thread gets a core that the model's keeps off, and real-time priority where the user may have it.
-The model's gets a little of that, too. Where seven programs wanted two cores, whoever stopped it while it
-held Python's lock stopped the engine, and 28 of 50 answers were not there in time; then all were, and notes
-were 0.9 ms late in place of 31 (99th percentile).
+engine's thread gets a core that the model's keeps off, and real-time priority where the user may have it. It
+works for microseconds at a time. Nothing else of jamd's is in real time: what holds a core for longer holds
+up those who carry and sound the notes, JACK's threads, a synth, a browser, and what was sent in time is
+heard late. The model is content with what is left.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-REAL_TIME_PRIORITY, MODEL_PRIORITY = 20, 1
-"""The engine's and the model's: above everything that is not in real time."""
+REAL_TIME_PRIORITY = 20
+"""The engine's: above everything that is not in real time."""
+MODEL_NICENESS = 3
+"""Of the model's process: those who are woken to carry a note or to sound it go first. Its
+first notes have to be in time: at 10, beside busy programs, one answer in ten was not there."""
 FINE_MS = 1
 """The finest tick that Windows has."""
 
@@ -42,7 +45,7 @@ def on_time() -> Iterator[None]:
     """
     mine = cores()
     keep_to(frozenset(mine[:1]) if len(mine) > 1 else frozenset())
-    real_time = _ask_for_real_time(REAL_TIME_PRIORITY)
+    real_time = _ask_for_real_time()
     fine = _ask_for_fine_waits()
     try:
         yield
@@ -54,12 +57,10 @@ def on_time() -> Iterator[None]:
             _give_back()
 
 
-def at_work(cores: frozenset[int]) -> None:
-    """Keep the calling thread, the model's, to these cores, and let nothing that is not in real time hold it
-    up, if the user may have that: it holds Python's lock, which the engine waits for."""
-    keep_to(cores)
-    if _unlimited():
-        _ask_for_real_time(MODEL_PRIORITY)
+def content() -> None:
+    """Let others go first: the calling thread, and those that it starts, are the model's."""
+    if hasattr(os, "nice"):
+        os.nice(MODEL_NICENESS)
 
 
 @contextmanager
@@ -75,7 +76,7 @@ def as_ordinary_user() -> Iterator[None]:
 
 def real_time_is_had() -> bool:
     """Whether the user may have real-time priority. Asks for it, and gives it back."""
-    had = _ask_for_real_time(MODEL_PRIORITY)
+    had = _ask_for_real_time()
     if had:
         _give_back()
     return had
@@ -86,25 +87,15 @@ def cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def _ask_for_real_time(priority: int) -> bool:
+def _ask_for_real_time() -> bool:
     if not _asking or not hasattr(os, "sched_setscheduler"):
         return False
     try:
         policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
-        os.sched_setscheduler(0, policy, os.sched_param(priority))
+        os.sched_setscheduler(0, policy, os.sched_param(REAL_TIME_PRIORITY))
     except OSError:
         return False
     return True
-
-
-def _unlimited() -> bool:
-    """Whether a thread may work in real time as long as it likes, and the system does not end the program."""
-    try:
-        import resource
-    except ImportError:
-        return True
-    limit = getattr(resource, "RLIMIT_RTTIME", None)
-    return limit is None or resource.getrlimit(limit)[0] == resource.RLIM_INFINITY
 
 
 def _ask_for_fine_waits() -> bool:

@@ -12,9 +12,10 @@ from queue import SimpleQueue
 from jamd.events import Loaded
 from jamd.improviser import Improviser
 from jamd.minds import MakeWorker, Minds
+from jamd.modelprocess import ProcessWorker
 from jamd.models.evening import Heard
 from jamd.priority import keep_to
-from jamd.worker import Post
+from jamd.worker import Post, Worker
 
 log = logging.getLogger(__name__)
 
@@ -62,16 +63,18 @@ class ModelRack:
         post: Post,
         cores: frozenset[int] = frozenset(),
         stand_ins: Sequence[StandIn] = (),
+        apart: bool = False,
     ) -> None:
         """`name` plays now; `improvisers` loads a model and may raise JamdError. The `stand_ins` are for
-        models that fail, one after another."""
+        models that fail, one after another. A model that plays `apart`, in a process of its own, is loaded
+        there too."""
         self.name = name
         self._names = list(names) if name in names else [name, *names]
         self._place = self._names.index(name)
         self._playing, self._waiting = name, ""
         self._make_worker, self._improvisers, self._post = make_worker, improvisers, post
         self._cores = cores
-        self._stand_ins = list(stand_ins)
+        self._stand_ins, self._apart = list(stand_ins), apart
         self._number = 0  # of the latest wish
         self._wishes: SimpleQueue[Wish | None] = SimpleQueue()
         self._loader: threading.Thread | None = None
@@ -149,16 +152,33 @@ class ModelRack:
 
     def _load(self, wish: Wish) -> None:
         try:
-            improvisers = wish.load()
-            first = improvisers()
-            for each in wish.heard:
-                if wish.number != self._number:
-                    return  # another was asked for meanwhile
-                first.hear(*each)
+            improvisers: Callable[[], Improviser] = (lambda: wish.load()()) if self._apart else wish.load()
+            worker = self._worker(improvisers, wish)
         except Exception as error:  # whatever is in the file, the music goes on
             self._post(Loaded(wish.name, reason=str(error), wish=wish.number))
             return
-        if wish.number == self._number:
-            worker = self._make_worker(lambda: first)(self._post)
+        if worker is not None:
             make_worker = self._make_worker(improvisers)
             self._post(Loaded(wish.name, worker, make_worker, wish.steps, wish=wish.number))
+
+    def _worker(self, improvisers: Callable[[], Improviser], wish: Wish) -> Worker | None:
+        """One who knows what was heard; None if another is asked for meanwhile."""
+
+        def taught() -> Improviser:
+            made = improvisers()
+            for each in wish.heard:
+                if wish.number != self._number:
+                    break
+                made.hear(*each)
+            return made
+
+        if not self._apart:
+            first = taught()
+            return self._make_worker(lambda: first)(self._post) if wish.number == self._number else None
+        worker = self._make_worker(taught)(self._post)
+        if isinstance(worker, ProcessWorker):
+            worker.wait_until_made()
+        if wish.number == self._number:
+            return worker
+        worker.close()
+        return None

@@ -9,9 +9,11 @@ from io import StringIO
 
 import mido
 
+from jamd.hearing import Heard
 from jamd.improviser import Due, Improviser
-from jamd.lateness import Sent, answers, sent_in
+from jamd.lateness import Sent, answers, sent_in, strikes
 from jamd.live import Session, live_engine, run
+from jamd.machine import core_seconds
 from jamd.models.features import Place
 from jamd.note import STEPS_PER_BEAT, Frame, Onset
 from jamd.output import Port
@@ -44,6 +46,10 @@ class Rehearsed:
     sent: tuple[Sent, ...] = ()
     answer_seconds: tuple[float, ...] = ()
     """How late the first note of each answer left after its bar line."""
+    bar_lines_seconds: tuple[float, ...] = ()
+    """On which answers were to begin."""
+    heard: tuple[Heard, ...] = ()
+    """What another program heard of it, if one listened."""
     turns: int = 0
     dropped: int = 0
     late_frames: int = 0
@@ -51,12 +57,14 @@ class Rehearsed:
     faults: int = 0
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
-    """Of the whole process, on all cores."""
+    """Of the whole program, the model's process too, on all cores."""
 
     def __add__(self, other: Rehearsed) -> Rehearsed:
         return Rehearsed(
             self.sent + other.sent,
             self.answer_seconds + other.answer_seconds,
+            self.bar_lines_seconds + other.bar_lines_seconds,
+            self.heard + other.heard,
             self.turns + other.turns,
             self.dropped + other.dropped,
             self.late_frames + other.late_frames,
@@ -135,16 +143,18 @@ def rehearse(improvisers: Callable[[], Improviser], piece: Piece, port: Port) ->
         return Dense(improvisers()) if piece.dense else improvisers()  # type: ignore[return-value]
 
     session = Session(sync, Form(CALL_BARS, ANSWER_BARS), Voice(0, FEEL), improviser, trace=trace)
+    cpu = core_seconds()
     with live_engine(session, port) as (engine, output):
         rest_seconds = (ANSWER_BARS + 0.5) * piece.bar_seconds
         player = Player(piece.calls(), engine.intake.receive, rest_seconds, engine.stop)
         player.start()
-        cpu, wall = time.process_time(), time.perf_counter()
+        wall = time.perf_counter()
         try:
             run(engine)
         finally:
             player.stop()
-        cpu_seconds, wall_seconds = time.process_time() - cpu, time.perf_counter() - wall
+        wall_seconds = time.perf_counter() - wall
+    cpu_seconds = core_seconds() - cpu
     sent, account = tuple(sent_in(trace)), engine.account
     bar_lines = [
         sync.transport.seconds_at(STEPS_PER_BEAT * span.start_beats)
@@ -153,11 +163,12 @@ def rehearse(improvisers: Callable[[], Improviser], piece: Piece, port: Port) ->
     ]
     return Rehearsed(
         sent,
-        tuple(answers(sent, bar_lines, piece.bar_seconds)),
-        account.turns,
-        output.dropped,
-        account.late_frames,
-        account.faults,
-        wall_seconds,
-        cpu_seconds,
+        tuple(answers(strikes(sent), bar_lines, piece.bar_seconds)),
+        tuple(bar_lines),
+        turns=account.turns,
+        dropped=output.dropped,
+        late_frames=account.late_frames,
+        faults=account.faults,
+        wall_seconds=wall_seconds,
+        cpu_seconds=cpu_seconds,
     )

@@ -9,6 +9,7 @@ from typing import Any
 from jamd.machine import Machine
 
 TIMING, ROUND_TRIP, MODEL, START, MEMORY, CPU = "timing", "round trip", "model", "start", "memory", "cpu"
+HEARD = "heard"
 BUSY_LOAD = 0.5
 """So many programs that want to run beside jamd are too many."""
 LONG_SECONDS = 300.0
@@ -58,6 +59,7 @@ def judged(account: Mapping[str, Any]) -> list[Figure]:
     figures: list[Figure] = []
     if account.get("rows"):
         row, answers = account["rows"][0], account["rows"][0].get("answers", {})
+        figures += heard(account["rows"])
         figures.append(Figure("late or missing", TIMING, late_or_missing(row), "", 0, 0))
         if row["n"]:
             p99 = 0.3 if row["real_time"] else 0.5
@@ -88,6 +90,25 @@ def judged(account: Mapping[str, Any]) -> list[Figure]:
     return figures
 
 
+def heard(rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
+    """What another program heard of jamd as it plays here, alone and beside busy loops: what counts."""
+    figures = []
+    for row in rows:
+        if row["name"] != rows[0]["name"] or "heard" not in row:
+            continue
+        found, beside = row["heard"], ", busy" if row["busy"] else ""
+        lost = row["dropped"] + found["missing"] + row["faults"]
+        figures.append(Figure(f"notes and answers lost{beside}", HEARD, lost, "", 0, 0))
+        if (first := found["answers"])["n"]:
+            figures += [
+                Figure(f"first notes heard, median{beside}", HEARD, first["median_ms"], "ms", 5.0, 5.0),
+                Figure(f"first notes heard, 99 %{beside}", HEARD, first["p99_ms"], "ms", 10.0, 10.0),
+            ]
+        if found["n"]:
+            figures.append(Figure(f"notes heard, 99 %{beside}", HEARD, found["p99_ms"], "ms", 5.0, 10.0))
+    return figures
+
+
 def verdict(figures: Sequence[Figure], machine: Machine, backend: str | None) -> Verdict:
     """Fit or not, and why; advice for whatever is not as promised."""
     unfit = [figure for figure in figures if not figure.fit]
@@ -108,9 +129,9 @@ def verdict(figures: Sequence[Figure], machine: Machine, backend: str | None) ->
 def advice(about: set[str], machine: Machine, backend: str | None) -> list[str]:
     """What to change on this machine, for what is not as it should be."""
     said: list[str] = []
-    if TIMING in about:
+    if TIMING in about or HEARD in about:
         said += for_timing(machine)
-    if ROUND_TRIP in about:
+    if ROUND_TRIP in about or HEARD in about:
         said.append(for_ports(backend))
     if MODEL in about or CPU in about:
         said.append("fewer candidates: jamd listen --candidates 4; or --device cuda, with a GPU")

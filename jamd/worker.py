@@ -1,4 +1,7 @@
-"""Where the model works: on a thread of its own, never on the engine's; its frames come back by the inbox."""
+"""Where the model works: on a thread of its own, never on the engine's; its frames come back by the inbox.
+
+That thread is in a process of its own where there can be one (see `modelprocess`).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from jamd.events import Event, Failed, Predicted
 from jamd.improviser import Due, Improviser, no_hurry
 from jamd.models.features import Place
 from jamd.note import Frame
-from jamd.priority import at_work
+from jamd.priority import keep_to
 from jamd.settings import Settings
 
 MOST_WAITING = 512
@@ -96,7 +99,7 @@ class InlineWorker:
             self._improviser.hear(player, own, place)
         except Exception as error:
             self._broken = True
-            self._post(Failed(0, _reason(error)))
+            self._post(Failed(0, reason_of(error)))
 
     def _answer(
         self, number: int, first_step: int, places: Sequence[Place], due: Due, about: Frames | None
@@ -118,7 +121,7 @@ class InlineWorker:
                     return
                 self._post(Predicted(number, step, frame))
         except Exception as error:
-            self._post(Failed(number, _reason(error)))
+            self._post(Failed(number, reason_of(error)))
 
 
 class ThreadWorker(InlineWorker):
@@ -161,14 +164,15 @@ class ThreadWorker(InlineWorker):
             self._improviser.warm_up()
 
     def _work(self) -> None:
-        at_work(self._cores)
+        keep_to(self._cores)
         while (job := self._jobs.get()) is not None and not self._closed:
             try:
                 job()
             except BaseException as error:  # what would end the thread without a word
-                self._post(Failed(self._wanted, _reason(error)))
+                self._post(Failed(self._wanted, reason_of(error)))
                 return
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """What is said of a fault, in one line."""
     return f"{type(error).__name__}: {error}".splitlines()[0]

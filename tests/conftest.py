@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-from hypothesis import settings
-from realparts import Jamd, Player, Synth, jack_server
+from jamd.priority import one_blas_thread
+
+one_blas_thread()  # before numpy is there, as the program does it
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+from realparts import Jamd, Player, Synth, jack_server  # noqa: E402
 
 settings.register_profile("jamd", deadline=None)  # how fast a busy machine is decides no test
 settings.load_profile("jamd")

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -18,7 +17,7 @@ import torch
 from click.testing import CliRunner
 
 from jamd import bench_timing, lateness, machine, model_times, stage, startup
-from jamd.bench_timing import in_turn
+from jamd.bench_timing import Way, in_turn
 from jamd.cli import main
 from jamd.clock import ManualClock
 from jamd.errors import BackendError, JamdError
@@ -108,7 +107,7 @@ def test_what_cannot_be_measured_is_said_in_one_line(arguments: list[str], statu
 
 def sent(*lateness_ms: float, is_on: bool = True) -> list[Sent]:
     """Notes a tenth of a second apart, each so late."""
-    return [Sent(n / 10, n / 10 + ms / 1000, is_on) for n, ms in enumerate(lateness_ms)]
+    return [Sent(n / 10, n / 10 + ms / 1000, is_on, 60) for n, ms in enumerate(lateness_ms)]
 
 
 def test_lateness_is_told_from_what_the_output_traced() -> None:
@@ -118,7 +117,10 @@ def test_lateness_is_told_from_what_the_output_traced() -> None:
     output.send(mido.Message("control_change", control=7, value=1), 0.0)
     output.send(mido.Message("note_off", note=60), -0.001)
     found = lateness.sent_in(trace)
-    assert [(each.late_seconds, each.is_on) for each in found] == [(0.002, True), (0.001, False)]
+    assert [(each.late_seconds, each.is_on, each.pitch) for each in found] == [
+        (0.002, True, 60),
+        (0.001, False, 60),
+    ]
 
 
 def test_figures_are_percentiles_in_milliseconds() -> None:
@@ -134,7 +136,8 @@ def test_figures_are_percentiles_in_milliseconds() -> None:
 
 def test_an_answer_is_as_late_as_its_first_note_after_the_bar_line() -> None:
     notes = sent(0.0, 2.0, 0.0, 0.0, 5.0)
-    assert lateness.answers(notes, [0.1, 0.4, 0.8], 0.1) == pytest.approx([0.002, 0.005])
+    strikes = lateness.strikes(notes)
+    assert lateness.answers(strikes, [0.1, 0.4, 0.8], 0.1) == pytest.approx([0.002, 0.005])
 
 
 def test_drift_is_how_much_later_the_last_tenth_is() -> None:
@@ -155,12 +158,12 @@ def test_the_rehearsal_is_calls_with_a_rest_before_each_answer_and_answers_full_
 def test_several_ways_are_measured_in_turn_over_the_whole_piece() -> None:
     played: list[tuple[str, int]] = []
 
-    def way(name: str, late_ms: float) -> tuple[str, bool, Callable[[Piece], Rehearsed]]:
+    def way(name: str, late_ms: float) -> Way:
         def play(piece: Piece) -> Rehearsed:
             played.append((name, piece.turns))
-            return Rehearsed(tuple(sent(late_ms)), (late_ms / 1000,), piece.turns)
+            return Rehearsed(tuple(sent(late_ms)), (late_ms / 1000,), turns=piece.turns)
 
-        return name, False, play
+        return Way(name, False, play)
 
     rows = in_turn([way("jamd", 1.0), way("a poll", 12.0)], Piece(25, 240, Metre(2, 4)))
     assert played == [(name, turns) for turns in (10, 10, 5) for name in ("jamd", "a poll")]
@@ -171,7 +174,7 @@ def test_several_ways_are_measured_in_turn_over_the_whole_piece() -> None:
 
 def test_a_model_that_is_never_in_time_is_not_fit() -> None:
     missed = Rehearsed(turns=1, faults=1)
-    (row,) = in_turn([("jamd", False, lambda piece: missed)], Piece(1, 240, Metre(2, 4)))
+    (row,) = in_turn([Way("jamd", False, lambda piece: missed)], Piece(1, 240, Metre(2, 4)))
     assert (row["n"], row["answers"]) == (0, {"n": 0})
     found = judge(account() | {"rows": [row]})
     assert found.words == "not fit for the stage: late or missing 1 (a stage bears 0)"
@@ -194,7 +197,11 @@ def nothing_opens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("nothing_opens")
 def test_the_real_engine_is_measured_even_where_no_midi_system_opens(model: Path) -> None:
-    account = bench("--model", str(model), "--device", "cpu", "--turns", "2", "--compare", "--quick")
+    account = bench(
+        "--model", str(model), "--device", "cpu", "--turns", "2", "--compare", "--quick", "--load", "idle"
+    )
+    assert account["listener"]["why_not"] == "no MIDI backend opens; start JACK"
+    assert not any("heard" in row for row in account["rows"])
     assert account["ports"] == {"backend": None, "out": None, "why_not": "no MIDI backend opens; start JACK"}
     names = [row["name"] for row in account["rows"]]
     ordinary = names.index("jamd, ordinary user")  # behind the one in real time, where that is to be had
@@ -209,7 +216,7 @@ def test_the_real_engine_is_measured_even_where_no_midi_system_opens(model: Path
     for row in account["rows"]:
         assert 0 < row["n"] <= notes or row["faults"]  # the machine may be too busy for an answer
         assert not row["n"] or 0 <= row["median_ms"] <= row["p99_ms"] <= row["p999_ms"] <= row["max_ms"]
-    assert all(row["answers"]["n"] <= row["turns"] == 2 for row in account["rows"][: ordinary + 1])
+    assert all(row["answers"]["n"] <= row["turns"] for row in account["rows"][: ordinary + 1])
     assert account["rows"][-2]["median_ms"] > 0.5  # a poll every 5 ms is 2.5 ms late, half the time
     assert account["verdict"]["words"].startswith(("fit for the stage", "not fit for the stage"))
     assert "cpu" not in account
@@ -217,10 +224,11 @@ def test_the_real_engine_is_measured_even_where_no_midi_system_opens(model: Path
 
 @pytest.mark.usefixtures("nothing_opens")
 def test_an_ordinary_users_figure_is_to_be_had_alone_and_is_told_in_words(model: Path) -> None:
-    options = ["--model", str(model), "--user", "--turns", "1", "--quick"]
+    options = ["--model", str(model), "--user", "--turns", "1", "--quick", "--load", "idle"]
     result = CliRunner().invoke(main, ["bench", "timing", *options])
     assert result.exit_code == 0, result.stderr
     assert "a port that leads nowhere: no MIDI backend opens" in result.stdout
+    assert "no listener: no MIDI backend opens" in result.stdout
     assert "jamd, ordinary user" in result.stdout
     assert "real-time priority │" not in result.stdout
     assert "late or missing" in result.stdout
@@ -233,9 +241,17 @@ def test_on_jack_ports_start_and_memory_are_measured_too(jack: str, model: Path)
     done = subprocess.run(
         [sys.executable, "-m", "jamd", *options], capture_output=True, text=True, timeout=120
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "about 1 min; jamd plays to itself\n")
     account = json.loads(done.stdout)
     assert account["ports"] == {"backend": "jack", "out": "jamd out", "why_not": None}
+    listener = account["listener"]
+    assert (listener["why_not"], listener["clock_added_ms"]) == (None, 0.0)
+    assert "jamd out" in listener["in"]
+    idle, busy = account["rows"]
+    assert (idle["name"], idle["busy"], busy["busy"]) == (busy["name"], False, True)
+    for row in (idle, busy):
+        assert row["heard"]["n"] + row["heard"]["missing"] == row["n"] / 2  # as many begin as end
+        assert row["heard"]["answers"]["n"] <= 2
     assert account["round_trip"]["came_back"] > 0
     assert account["start_up"]["n"] == 3
     assert 0 < account["start_up"]["median_s"] <= account["start_up"]["max_s"]
@@ -270,6 +286,8 @@ def account(**changes: Any) -> dict[str, Any]:
         "late_frames": 0,
         "faults": 0,
         "drift_ms": 0.0,
+        "busy": False,
+        "name": "jamd",
     }
     return {
         "piece": {"seconds": 50.0},

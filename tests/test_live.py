@@ -336,13 +336,15 @@ def test_an_ambiguous_port_is_refused_with_the_ports_it_could_be(player: Player,
 
 
 BREAK = """
-import itertools
 import jamd.improviser
 answer = jamd.improviser.Improviser.answer
-asked = itertools.count(1)
 def broken(self, places, *due):  # to warm up, none is due
-    if due and next(asked) in {failing}:
-        raise RuntimeError("the device was lost")
+    if due:
+        with open({counter!r}, "a+") as asked:  # each model may be in a process of its own
+            asked.write("x")
+            asked.flush()
+            if asked.tell() in {failing}:
+                raise RuntimeError("the device was lost")
     return answer(self, places, *due)
 jamd.improviser.Improviser.answer = broken
 """
@@ -350,7 +352,8 @@ jamd.improviser.Improviser.answer = broken
 
 def breaking(folder: Path, failing: Sequence[int]) -> dict[str, str]:
     """What makes the model of a jamd that is started so raise at these turns."""
-    (folder / "sitecustomize.py").write_text(BREAK.replace("{failing}", repr(failing)))
+    broken = BREAK.replace("{failing}", repr(failing)).replace("{counter!r}", repr(str(folder / "asked")))
+    (folder / "sitecustomize.py").write_text(broken)
     return {"PYTHONPATH": str(folder)}
 
 

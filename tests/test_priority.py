@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
+import threading
 import time
+from queue import SimpleQueue
 
 import pytest
+from fakes import Pad
 
 from jamd import clock, priority
-from jamd.priority import as_ordinary_user, at_work, keep_to, model_cores, on_time, real_time_is_had
+from jamd.models.features import Place
+from jamd.priority import as_ordinary_user, keep_to, model_cores, on_time, real_time_is_had
+from jamd.worker import ThreadWorker
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such calls")
 
@@ -66,31 +70,19 @@ def test_who_may_have_real_time_can_do_without_and_asking_changes_nothing(
     assert asked == [real_time, os.SCHED_OTHER] * 2
 
 
-def test_the_models_thread_is_in_real_time_below_the_engines(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[int, int]] = []
+def test_only_the_engine_asks_for_real_time() -> None:
+    """What the model's thread, and those of the files and cables, are while the engine plays."""
+    found: SimpleQueue[int] = SimpleQueue()
 
-    def take(pid: int, policy: int, parameter: os.sched_param) -> None:
-        asked.append((policy, parameter.sched_priority))
+    def look(event: object = None) -> None:
+        found.put(os.sched_getscheduler(0))
 
-    monkeypatch.setattr(os, "sched_setscheduler", take)
+    worker = ThreadWorker(Pad(), look)  # type: ignore[arg-type]
     with on_time():
-        pass
-    at_work(frozenset())
-    (_, engine), _, (policy, model) = asked
-    assert policy == os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
-    assert 0 < model < engine
-    asked.clear()
-    with as_ordinary_user():
-        at_work(frozenset())
-    assert asked == []
-
-
-def test_where_long_work_in_real_time_ends_a_program_the_model_does_without(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda limit: (200_000, 200_000))
-    monkeypatch.setattr(os, "sched_setscheduler", lambda *_: pytest.fail("a long answer would be the end"))
-    at_work(frozenset())
+        threading.Thread(target=look).start()
+        worker.start().answer(1, 0, [Place(0, 16)])
+        assert [found.get(timeout=10) for _ in range(2)] == [os.SCHED_OTHER] * 2
+    worker.close()
 
 
 def test_on_windows_waits_are_fine_while_the_engine_runs(monkeypatch: pytest.MonkeyPatch) -> None:

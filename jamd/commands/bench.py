@@ -44,8 +44,8 @@ def command(
 ) -> None:
     """Measure what this machine can do.
 
-    Alone: timing and model, in about a minute, and whether the machine is fit for the stage. Close what you
-    would not run on a stage.
+    Alone: timing and model, in about three minutes, and whether the machine is fit for the stage. Close what
+    you would not run on a stage: jamd keeps the cores busy by itself, for one half of the time.
     """
     if ctx.invoked_subcommand is not None:
         given = [
@@ -63,7 +63,7 @@ def command(
 
     ports, machine = Ports(backend, in_name, out_name), look()
     found = bundle.read(bundle.find("default", models_folder()))
-    click.echo("a good minute; jamd plays to itself", err=True)
+    click.echo("about three minutes; jamd plays to itself", err=True)
     account = bench_timing.measure(improvisers_of(found, "auto"), ports, Wishes(), machine)
     account["model"] = model_times.measure(found, "auto", ALONE_ANSWERS)
     step_ms = account["model"]["steps"][CANDIDATES]["step"]["median_ms"]
@@ -84,7 +84,9 @@ def command(
     type=Number(SLOWEST_TEMPO, FASTEST_TEMPO),
     help="Beats a minute.",
 )
-@click.option("--turns", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Answers.")
+@click.option(
+    "--turns", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Answers, of each."
+)
 @click.option(
     "--long", "minutes", type=Number(0.1, 600), metavar="MINUTES", help="Turns for so long, and the drift."
 )
@@ -94,7 +96,12 @@ def command(
     is_flag=True,
     help="In turn with it: an ordinary user, a plain wait, a poll every 5 ms, and a bare thread.",
 )
-@click.option("--quick", is_flag=True, help="Only notes and answers.")
+@click.option(
+    "--load",
+    type=click.Choice(["idle", "busy", "both"]),
+    help="Alone, beside a busy loop on every core, or both in turn (as a rule; with --long, alone).",
+)
+@click.option("--quick", is_flag=True, help="Only notes and answers; with --turns 10, in half a minute.")
 def timing(
     in_name: str | None,
     out_name: str | None,
@@ -107,13 +114,16 @@ def timing(
     minutes: float | None,
     user: bool,
     compare: bool,
+    load: str | None,
     quick: bool,
 ) -> None:
-    """Measure how late notes and answers leave.
+    """Measure how late notes and answers leave, and how late another program hears them.
 
     The real engine trades bars of 2/4 with a scripted player, and the model works beside it. In place of the
     model's notes four quiet ones go out in each sixteenth. Late is a note that leaves after its instant, at
-    the engine's send call. Then: the processor at 120 BPM, the ports' round trip, the start, the memory.
+    the engine's send call; as heard, one that comes in at another program after it. That listens to jamd's
+    own output, or to --in, if a cable leads there from --out. Half of the turns are beside busy loops on
+    every core. Then: the processor at 120 BPM, the ports' round trip, the start, the memory.
     """
     from jamd import bench_timing
     from jamd.bench_timing import TURN_BEATS, Ports, Wishes, improvisers_of
@@ -124,7 +134,10 @@ def timing(
     found = bundle.read(bundle.find(model, models_folder()))
     if minutes is not None:
         turns = max(1, round(minutes * tempo / TURN_BEATS))
-    wishes = Wishes(turns, tempo, user, compare, quick)
+    load = load or ("both" if minutes is None else "idle")
+    wishes = Wishes(turns, tempo, user, compare, quick, load)
+    seconds = bench_timing.about_seconds(wishes, machine.real_time)
+    click.echo(f"about {max(1, round(seconds / 60)):g} min; jamd plays to itself", err=True)
     account = bench_timing.measure(improvisers_of(found, device), ports, wishes, machine)
     _say(account, machine, as_json)
 
