@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
+
+from jamd.errors import JamdError
 
 FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/opt/homebrew/share/soundfonts")
 LONGEST_SECONDS = 120
+NOT_WRITTEN = b"Audio file write error: "
+"""What FluidSynth says on stderr when the disk is full."""
 
 
 def sound_font() -> Path | None:
@@ -17,18 +24,27 @@ def sound_font() -> Path | None:
 
 
 def to_wav(midi: Path, wav: Path) -> Path | None:
-    """Play a MIDI file into a WAV file; None where it cannot be done."""
+    """Play a MIDI file into a WAV file, whole or not at all; None where there is no synth. Raises JamdError
+    where there is one and it fails."""
     synth, font = shutil.which("fluidsynth"), sound_font()
     if synth is None or font is None:
         return None
+    beside = wav.with_name(f".{secrets.token_hex(4)}.{wav.name}")
     try:
-        subprocess.run(
-            [synth, "-n", "-i", "-q", "-r", "44100", "-F", str(wav), str(font), str(midi)],
+        ended = subprocess.run(
+            [synth, "-n", "-i", "-q", "-r", "44100", "-F", str(beside), str(font), str(midi)],
             check=True,
             capture_output=True,
             timeout=LONGEST_SECONDS,
         )
-    except (subprocess.SubprocessError, OSError):
-        wav.unlink(missing_ok=True)
-        return None
-    return wav if wav.exists() else None
+        if NOT_WRITTEN in ended.stderr:  # of which its exit status says nothing
+            raise JamdError(f"cannot write {wav}: {ended.stderr.split(NOT_WRITTEN)[1].strip().decode()}")
+        os.replace(beside, wav)
+    except subprocess.SubprocessError as error:
+        raise JamdError(f"cannot write {wav}: fluidsynth did not end as it should") from error
+    except OSError as error:
+        raise JamdError(f"cannot write {wav}: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+    return wav

@@ -115,6 +115,7 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
         list(engine.account.spans),
         title="a jam with jamd",
     )
-    wav = to_wav(output, output.with_suffix(".wav"))
-    click.echo("wrote " + ", ".join(str(made) for made in (output, picture, wav) if made))
+    click.echo(f"wrote {output}, {picture}")
+    if wav := to_wav(output, output.with_suffix(".wav")):
+        click.echo(f"wrote {wav}")
     click.echo(HELLO, nl=False)
