@@ -29,11 +29,12 @@ class FileTime(Free):
         self._changes = deque((at, tempo) for at, tempo in tempos if at > first_beats)
 
     @classmethod
-    def of(cls, piece: Piece, first_seconds: float) -> FileTime:
-        """The time of a piece whose first note is struck at this instant, from the bar with that note on."""
+    def of(cls, piece: Piece, first_seconds: float, tempo: float | None = None) -> FileTime:
+        """The time of a piece whose first note is struck at this instant, from the bar with that note on; for
+        what follows it, with this tempo."""
         first, last, bars = answered(piece.heard, piece.metres)
         end_beats = bars.bar_line(max(0, bars.bar_of(last)) + 1) / STEPS_PER_BEAT
-        tempos = tempomap.followed(piece.tempos, end_beats)
+        tempos = tempomap.followed(piece.tempos, end_beats, tempo)
         first_beats = float(tempomap.beats_at(tempos, np.array([first_seconds]))[0])
         idle = max(0, bars.bar_line(bars.bar_of(min(first, int(first_beats * STEPS_PER_BEAT)))))
         idle_beats = idle / STEPS_PER_BEAT

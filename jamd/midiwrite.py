@@ -13,6 +13,8 @@ from jamd.note import Note
 from jamd.transport import Metre
 
 TICKS_PER_BEAT = 480
+FINE_TICKS_PER_BEAT = 8 * TICKS_PER_BEAT
+"""For notes that are not to be moved by a tenth of a millisecond; some programs read no more."""
 
 ENDING = (ALL_SOUND_OFF, *LETTING_GO)
 """Controllers that let go of their channel's keys, or more."""
@@ -46,21 +48,23 @@ class TrackWriter:
     """Where the last message stands."""
     sounding: dict[tuple[int, int], int] = field(default_factory=dict)
     """Channel and pitch of every note begun and not yet ended, and the tick on which it began."""
+    ticks_per_beat: int = TICKS_PER_BEAT
 
     @classmethod
-    def named(cls, name: str) -> TrackWriter:
+    def named(cls, name: str, ticks_per_beat: int = TICKS_PER_BEAT) -> TrackWriter:
         spelt = name.encode()
-        return cls(bytearray(b"\x00\xff\x03" + _quantity(len(spelt)) + spelt))
+        content = bytearray(b"\x00\xff\x03" + _quantity(len(spelt)) + spelt)
+        return cls(content, ticks_per_beat=ticks_per_beat)
 
     def tail(self) -> TrackWriter:
         """A writer that goes on from here, in bytes of its own, and leaves this one as it is."""
-        return TrackWriter(ticks=self.ticks, sounding=dict(self.sounding))
+        return TrackWriter(ticks=self.ticks, sounding=dict(self.sounding), ticks_per_beat=self.ticks_per_beat)
 
     def add(self, beats: float, message: mido.Message | mido.MetaMessage) -> None:
         """Write a message at `beats`, or with the last one if that is later. System messages are left out."""
         if not (message.is_meta or hasattr(message, "channel")):
             return
-        ticks = round(beats * TICKS_PER_BEAT)
+        ticks = round(beats * self.ticks_per_beat)
         if message.type == "control_change" and message.control in ENDING:
             # In words that every reader knows: most pass all-notes-off over.
             self._release(ticks, message.channel)
@@ -91,9 +95,9 @@ class TrackWriter:
         self.ticks = ticks
 
 
-def file_of(tracks: Sequence[Sequence[bytes | bytearray]]) -> bytes:
+def file_of(tracks: Sequence[Sequence[bytes | bytearray]], ticks_per_beat: int = TICKS_PER_BEAT) -> bytes:
     """A whole file of format 1; each track is given in pieces, to be written end to end."""
-    pieces: list[bytes | bytearray] = [b"MThd", struct.pack(">LHHH", 6, 1, len(tracks), TICKS_PER_BEAT)]
+    pieces: list[bytes | bytearray] = [b"MThd", struct.pack(">LHHH", 6, 1, len(tracks), ticks_per_beat)]
     for track in tracks:
         pieces += [b"MTrk", struct.pack(">L", sum(map(len, track))), *track]
     return b"".join(pieces)
@@ -123,15 +127,16 @@ def encode(
     tracks: Iterable[Track],
     tempos: Iterable[tuple[float, float]],
     metres: Iterable[tuple[float, Metre]],
+    ticks_per_beat: int = TICKS_PER_BEAT,
 ) -> bytes:
     """A format-1 MIDI file: a `tempo` track, then `tracks` in their order."""
     changes = [tempo_event(*change) for change in tempos] + [metre_event(*change) for change in metres]
     changes.sort(key=lambda event: event[0])
     written = []
     for name, events in [("tempo", changes), *((track.name, track.events) for track in tracks)]:
-        writer = TrackWriter.named(name)
+        writer = TrackWriter.named(name, ticks_per_beat)
         for beats, message in events:
             writer.add(beats, message)
         writer.end(writer.ticks)
         written.append([writer.content])
-    return file_of(written)
+    return file_of(written, ticks_per_beat)

@@ -16,7 +16,7 @@ from jamd.errors import JamdError
 from jamd.events import Received
 from jamd.improviser import Improviser
 from jamd.midifile import Piece
-from jamd.midiwrite import Track, encode, messages_of
+from jamd.midiwrite import TICKS_PER_BEAT, Track, encode, messages_of
 from jamd.note import STEPS_PER_BEAT
 from jamd.output import Output
 from jamd.snapshot import Span
@@ -49,9 +49,9 @@ class Rendered:
     def tracks(self) -> list[Track]:
         return [Track("player", self.player), Track("jamd", self.own)]
 
-    def encode(self) -> bytes:
+    def encode(self, ticks_per_beat: int = TICKS_PER_BEAT) -> bytes:
         """Both parts as a MIDI file."""
-        return encode(self.tracks(), self.tempos, self.bars.metres())
+        return encode(self.tracks(), self.tempos, self.bars.metres(), ticks_per_beat)
 
 
 class _Taken:
@@ -71,12 +71,17 @@ class _Taken:
 
 
 def render(
-    call: Piece, answer_bars: int | None, improvisers: Callable[[], Improviser], voice: Voice
+    call: Piece,
+    answer_bars: int | None,
+    improvisers: Callable[[], Improviser],
+    voice: Voice,
+    tempo: float | None = None,
 ) -> Rendered:
     """Play a call to the engine and take down the answer on the bar line after it.
 
     `answer_bars` None answers with as many bars as the call has; an upbeat is none. The tempo of the virtual
-    clock is the default one whatever the file's: all music is in beats.
+    clock is the default one whatever the file's: all music is in beats. What is written has the call's tempo
+    map, and for the answer `tempo` or that in which the call ends.
     """
     notes = call.heard
     first_step, last_step, bars = answered(notes, call.metres)
@@ -105,7 +110,7 @@ def render(
     engine.run()
     if engine.account.faults:
         raise JamdError(f"the model failed: {engine.account.last_fault}")
-    tempos = tempomap.followed(call.tempos, transport.bar_line(answer_bar) / STEPS_PER_BEAT)
+    tempos = tempomap.followed(call.tempos, transport.bar_line(answer_bar) / STEPS_PER_BEAT, tempo)
     return Rendered(
         taken.parts["player"], taken.parts["jamd"], tuple(engine.account.spans), tuple(tempos), bars
     )

@@ -35,10 +35,13 @@ def _spans(tempos: Tempos) -> tuple[Floats, Floats, Floats]:
     return changes, begins, seconds_per_beat
 
 
-def followed(tempos: Tempos, end_beats: float) -> list[tuple[float, float]]:
-    """The tempo map of music that ends on this beat, and of what follows it, in the tempo of its end. A
-    change behind it is none, and one on that beat only if it takes up a former tempo, as after a fermata."""
+def followed(tempos: Tempos, end_beats: float, tempo: float | None = None) -> list[tuple[float, float]]:
+    """The tempo map of music that ends on this beat, and of what follows it, in this tempo or in that of the
+    end. A change behind it is none, and one on that beat only if it takes up a former tempo, as after a
+    fermata."""
     early, late = end_beats - 0.5 / STEPS_PER_BEAT, end_beats + 0.5 / STEPS_PER_BEAT
     before = [(at, tempo) for at, tempo in tempos if at < early]
     former = [tempo for _, tempo in before]
+    if tempo is not None:
+        return before if tempo == former[-1] else [*before, (end_beats, tempo)]
     return before + [(at, tempo) for at, tempo in tempos if early <= at < late and tempo in former]

@@ -29,10 +29,11 @@ import numpy.typing as npt
 from bench_follow import Piece as Melody
 from bench_follow import followed, is_for_tuning
 
-from jamd import midifile
+from jamd import beatfind, midifile
 from jamd.metronome import steps_per_click
 from jamd.note import STEPS_PER_BEAT, Note
-from jamd.training import beatfind, beats, hands
+from jamd.tempomap import seconds_at
+from jamd.training import beats, hands
 from jamd.transport import Metre
 
 Seconds = npt.NDArray[np.float64]
@@ -133,7 +134,7 @@ def scores_in(folder: Path, every: int) -> Iterator[tuple[str, midifile.Piece, i
 def performances(folder: Path, every: int = 1) -> Iterator[Played]:
     """Scores played through their own tempo maps."""
     for name, piece, _ in scores_in(folder, every):
-        at = partial(beats.seconds_at, piece)
+        at = partial(seconds_at, piece.tempos)
         yield replayed(name, piece, at, np.zeros(len(piece.notes)))
 
 

@@ -17,12 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from jamd import midifile
+from jamd.bars import Bars
+from jamd.beatmap import align
 from jamd.models import bundle
 from jamd.models.evening import Evening, Heard, evening_of
 from jamd.models.features import Cue, Place
 from jamd.models.likelihood import frame_nats
 from jamd.models.mind import Mind, open_mind, teach
-from jamd.note import REST, STEPS_PER_BEAT, Frame, frames_of
+from jamd.note import REST, Frame, frames_of
 from jamd.training import beats
 
 TURN_BARS = 2
@@ -30,13 +32,11 @@ TURN_BARS = 2
 
 def solo(path: Path, annotation: beats.Annotation) -> list[Heard]:
     """A solo on its beats, as a player's part."""
-    piece = beats.align(midifile.read(path), beats.read_beats(annotation.beats))
+    piece = align(midifile.read(path), beats.read_beats(annotation.beats))
     (part,) = (part for part in piece.parts if part.name == "SOLO")
-    heard = []
+    heard, bars = [], Bars.of(piece.metres)
     for step, frame in enumerate(frames_of(part.notes)):
-        begins, metre = next(m for m in reversed(piece.metres) if m[0] <= step / STEPS_PER_BEAT + 1e-9)
-        in_bar = round(step - begins * STEPS_PER_BEAT) % metre.steps_per_bar
-        heard.append((frame, REST, Place(in_bar, metre.steps_per_bar)))
+        heard.append((frame, REST, Place(bars.step_in_bar(step), bars.at(step).metre.steps_per_bar)))
     return heard
 
 

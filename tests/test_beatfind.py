@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pytest
 from corpus import scale_chords, write_song
 
-from jamd import midifile
+from jamd import beatfind, midifile, ticks
 from jamd.midifile import Part, Piece
 from jamd.note import Note
-from jamd.training import beatfind, beats, pieces
+from jamd.tempomap import seconds_at
+from jamd.training import pieces
 from jamd.transport import Metre
 
 Seconds = npt.NDArray[np.float64]
@@ -232,7 +233,7 @@ def test_a_performance_without_beats_stays_off_the_grid() -> None:
     starts = np.cumsum(np.random.default_rng(0).gamma(2, 0.25, 400)).tolist()
     notes = [Note(60 + i % 12, 80, at, at + 0.4) for i, at in enumerate(starts)]
     piece = read(content_of(Piece((Part("", tuple(notes)),), (), ())))
-    assert (piece.found, piece.on_grid, piece.sure < pieces.SURE) == (True, False, True)
+    assert (piece.found, piece.on_grid, piece.sure < ticks.SURE) == (True, False, True)
 
 
 def test_too_few_notes_stay_on_their_ticks() -> None:
@@ -279,16 +280,16 @@ def test_beats_that_the_ticks_have_by_accident_are_not_believed() -> None:
 
 def test_a_few_onsets_are_not_in_time_by_chance() -> None:
     rng = np.random.default_rng(0)
-    timed = [pieces.keeps_time(np.cumsum(rng.gamma(2, 0.3, 14))) for _ in range(300)]
+    timed = [ticks.keeps_time(np.cumsum(rng.gamma(2, 0.3, 14))) for _ in range(300)]
     assert np.mean(timed) < 0.03
-    assert pieces.keeps_time(np.arange(6) / 2)
+    assert ticks.keeps_time(np.arange(6) / 2)
 
 
 def test_beats_are_found_as_rising_instants_that_cover_the_notes() -> None:
     piece = performed(song(4, 8), rubato(40))
     track = found_in(piece).track
     assert (np.diff(track.onset_seconds) > 0.15).all()
-    starts = beats.seconds_at(piece, np.array([note.start_beats for note in piece.notes]))
+    starts = seconds_at(piece.tempos, np.array([note.start_beats for note in piece.notes]))
     assert track.onset_seconds[0] <= starts[0] + NEAR_SECONDS
     assert track.onset_seconds[-1] >= starts[-1] - NEAR_SECONDS
     assert set(np.diff(track.beat_in_bar)) <= {1, -3, -2, -1, 0}

@@ -14,9 +14,11 @@ import pytest
 from corpus import scale_chords, write_song
 
 from jamd import midifile
+from jamd.beatmap import EDGE_BEATS
 from jamd.errors import JamdError
 from jamd.midiwrite import Track, messages_of
 from jamd.note import Note
+from jamd.tempomap import seconds_at
 from jamd.training import beats, pieces, reading, sources
 from jamd.training.sources import Recording
 from jamd.transport import Metre
@@ -109,15 +111,15 @@ def test_notes_beyond_the_track_go_on_in_its_last_tempo(tmp_path: Path) -> None:
     path, annotations = write_solo(tmp_path, [1, 2, 3, 4] * 5, [float(beat) for beat in range(19)])
     track = beats.read_beats(annotations["solo"].beats)
     lengths = np.diff(track.onset_seconds)
-    late = track.onset_seconds[-1] + 2 * np.median(lengths[-beats.EDGE_BEATS :])
-    early = track.onset_seconds[0] - np.median(lengths[: beats.EDGE_BEATS])
+    late = track.onset_seconds[-1] + 2 * np.median(lengths[-EDGE_BEATS:])
+    early = track.onset_seconds[0] - np.median(lengths[:EDGE_BEATS])
     assert track.beats_at(np.array([late, early])).tolist() == [pytest.approx(21), pytest.approx(-1)]
     assert piece_of(path, annotations).step.tolist() == list(range(0, 76, 4))
 
 
 def test_seconds_follow_the_tempo_changes() -> None:
     piece = midifile.Piece((), ((0.0, 120.0), (4.0, 60.0), (6.0, 240.0)), ((0.0, Metre(4, 4)),))
-    at = beats.seconds_at(piece, np.array([0.0, 1.0, 4.0, 5.0, 6.0, 10.0]))
+    at = seconds_at(piece.tempos, np.array([0.0, 1.0, 4.0, 5.0, 6.0, 10.0]))
     assert at.tolist() == [0, 0.5, 2, 3, 4, 5]
 
 

@@ -1,4 +1,4 @@
-"""Beat tracks: recordings in seconds laid on their beats, and the beginnings of their phrases.
+"""Beat tracks as files, and the beginnings of phrases.
 
 The Weimar Jazz Database gives a solo as a MIDI file STEM.mid whose ticks are seconds, its beats as
 STEM_FINAL_beattrack.csv (`onset` in seconds, `beat` in the bar from 1 on) and its notes as STEM_FINAL.csv
@@ -13,29 +13,19 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from jamd.beatmap import BeatTrack, Seconds
 from jamd.errors import JamdError
-from jamd.midifile import Part, Piece
-from jamd.note import STEPS_PER_BEAT, Note
-from jamd.transport import LONGEST_BAR_STEPS, Metre
+from jamd.note import STEPS_PER_BEAT
+from jamd.transport import LONGEST_BAR_STEPS
 
 BEATS_SUFFIX = "_FINAL_beattrack.csv"
 PHRASES_SUFFIX = "_FINAL.csv"
 LARGEST_BYTES = 4 * 2**20
 LONGEST_BAR_BEATS = LONGEST_BAR_STEPS // STEPS_PER_BEAT
-UNKNOWN_BAR_BEATS = 4
-"""Where every beat is the first (signature 1/4), nobody could tell where bars begin: they are of four."""
-LEAST_SHARE_INSIDE = 0.9
-"""Of the notes, between the first beat and the last: fewer, and the track is another recording's."""
-EDGE_BEATS = 4
-"""Beyond its ends a track goes on in the median length of this many beats."""
-
-Seconds = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +34,6 @@ class Annotation:
 
     beats: Path
     phrases: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BeatTrack:
-    """Beats (beats,): when each one is, in seconds, rising; and which beat of its bar it is, from 1 on."""
-
-    onset_seconds: Seconds
-    beat_in_bar: npt.NDArray[np.int64]
-
-    @property
-    def beats_before(self) -> int:
-        """Beats from the first bar line to the first beat of the track, which may begin within a bar."""
-        return int(self.beat_in_bar[0]) - 1
-
-    def beats_at(self, seconds: Seconds) -> Seconds:
-        """Positions (n,) in beats from the first bar line."""
-        onset = self.onset_seconds
-        lengths = np.diff(onset)
-        inside = np.interp(seconds, onset, np.arange(len(onset)))
-        before = np.minimum(seconds - onset[0], 0) / np.median(lengths[:EDGE_BEATS])
-        after = np.maximum(seconds - onset[-1], 0) / np.median(lengths[-EDGE_BEATS:])
-        return inside + before + after + self.beats_before
-
-    def metres(self) -> tuple[tuple[float, Metre], ...]:
-        """Where the length of the bar changes, in beats, as in `Piece.metres`."""
-        lines = [0, *(np.flatnonzero(self.beat_in_bar == 1) + self.beats_before).tolist()]
-        lengths = [late - early for early, late in pairwise(dict.fromkeys(lines))]
-        if not lengths:
-            lengths = [int(self.beat_in_bar.max())]
-        elif max(lengths) == 1:
-            lengths = [UNKNOWN_BAR_BEATS]
-        changes: list[tuple[float, Metre]] = []
-        beats = 0
-        for length in lengths:
-            if not changes or changes[-1][1].beats != length:
-                changes.append((float(beats), Metre(length, 4)))
-            beats += length
-        return tuple(changes)
 
 
 def find(paths: Iterable[Path]) -> dict[str, Annotation]:
@@ -160,39 +112,3 @@ def _number(path: Path, line: int, name: str, text: str) -> float:
     if not math.isfinite(value):
         raise JamdError(f"{path} line {line}: {name} {text!r} is not a number")
     return value
-
-
-def seconds_at(piece: Piece, beats: Seconds) -> Seconds:
-    """When positions (n,) of a piece in beats are heard, in seconds: its tempo changes, summed up."""
-    changes = np.array([at for at, _ in piece.tempos])
-    seconds_per_beat = np.array([60 / tempo for _, tempo in piece.tempos])
-    begins = np.concatenate([[0], np.cumsum(np.diff(changes) * seconds_per_beat[:-1])])
-    which = np.maximum(np.searchsorted(changes, beats, side="right") - 1, 0)
-    return begins[which] + (beats - changes[which]) * seconds_per_beat[which]
-
-
-def align(piece: Piece, track: BeatTrack) -> Piece:
-    """The piece with its notes and bars laid on a beat track; what comes before the first bar line goes.
-
-    Raises JamdError when the notes do not lie within the track: it belongs to another recording.
-    """
-    onset = track.onset_seconds
-    beat_seconds = float(np.median(np.diff(onset)))
-    inside = notes = 0
-    parts = []
-    for part in piece.parts:
-        spans = np.array([(note.start_beats, note.end_beats) for note in part.notes])
-        seconds = seconds_at(piece, spans.reshape(-1)).reshape(-1, 2)
-        starts = seconds[:, 0]
-        inside += int(((starts > onset[0] - beat_seconds) & (starts < onset[-1] + beat_seconds)).sum())
-        notes += len(starts)
-        placed = track.beats_at(seconds.reshape(-1)).reshape(-1, 2).tolist()
-        laid = [
-            Note(note.pitch, note.velocity, start, end)
-            for note, (start, end) in zip(part.notes, placed, strict=True)
-            if start >= -0.5 / STEPS_PER_BEAT
-        ]
-        parts.append(Part(part.name, tuple(laid)))
-    if inside < LEAST_SHARE_INSIDE * notes:
-        raise JamdError(f"only {inside} of {notes} notes lie within it; it is of another recording")
-    return Piece(tuple(parts), ((0.0, 60 / beat_seconds),), track.metres())

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from jamd import midifile
+from jamd import midifile, ticks
 from jamd.bars import Bars
+from jamd.beatmap import align
 from jamd.errors import JamdError, MidiFileError
 from jamd.models.tokens import key_of
 from jamd.note import STEPS_PER_BEAT, length_steps, quantise
-from jamd.training import beatfind, beats, hands, sessions
+from jamd.tempomap import seconds_at
+from jamd.training import beats, hands, sessions
 
 MOST_NOTES = 200_000
 LONGEST_SECONDS = 3 * 3600
@@ -23,21 +25,6 @@ LONGEST_PIECE_STEPS = 200_000
 MEAN_TEMPOS = (15.0, 500.0)
 """Beats a minute, over a whole piece. Among one in six of 4,030 the slowest has 27, the fastest 252: beyond,
 ticks are not beats. A moment may be slower: a fermata is often written as 8 BPM."""
-GRID_BEATS = (1, 1 / 2, 1 / 4, 1 / 5, 1 / 12, 1 / 16)
-"""Periods in which onsets on a grid return, as fine as scores have it; 1/12 holds sixteenths and triplets."""
-COARSE_BEATS = GRID_BEATS[:3]
-LEAST_RESULTANT = 0.25
-"""Below it the onsets of a piece keep no time: see `keeps_time`."""
-ALL_RETURN = 0.95
-"""Enough however few there are."""
-BY_CHANCE = 0.01
-"""How often onsets without beats, however few, are taken for such with beats."""
-SURE = 0.8
-"""Of found beats: from here on they are right (at some level) nine times in ten, and how early or late a note
-is says something: in tests/bench_beats.py offsets are wrong by 0.1 steps, below by 0.2; chance is 0.25."""
-SAME_BEATS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1, 3 / 2, 2, 3, 4)
-SAME_SHARE = 0.02
-"""A found beat that has so many of the file's beats, or within this share of it, agrees with them."""
 Int32s = npt.NDArray[np.int32]
 
 
@@ -74,21 +61,6 @@ class QuantisedPiece:
     def learned(self) -> npt.NDArray[np.bool_]:
         """Which notes (notes,) are there to learn from: all, but in a session not jamd's own."""
         return self.part != self.context_part
-
-
-def keeps_time(start_beats: npt.NDArray[np.float64], periods: tuple[float, ...] = GRID_BEATS) -> bool:
-    """Whether onsets (notes,) return in one of these periods, as those of a recording without beats do not.
-
-    The measure is the mean resultant length of the onsets' angles in a period, |mean exp(2πi x / period)|
-    (Mardia and Jupp, Directional Statistics, 2.3.1): 1 where all lie on its grid, near 0 where they lie
-    anywhere. The largest over the periods was at least 0.30 in score-like sets and at most 0.24 in GiantMIDI.
-    Of few onsets it must be larger: Rayleigh's test (6.3.1) says that n of them which lie anywhere reach R
-    with a probability of exp(-n R²).
-    """
-    angles = np.exp(2j * np.pi * start_beats[:, None] / np.array(periods))
-    onsets = len(np.unique(np.round(start_beats * 20)))
-    least = max(LEAST_RESULTANT, np.sqrt(np.log(len(GRID_BEATS) / BY_CHANCE) / onsets))
-    return bool(np.abs(angles.mean(0)).max() >= min(least, ALL_RETURN))
 
 
 def quantised(
@@ -146,7 +118,7 @@ def _check(piece: midifile.Piece, where: str) -> None:
     if notes > MOST_NOTES:
         raise MidiFileError(f"{where} holds too many notes for one piece: {notes}, more than {MOST_NOTES}")
     end_beats = max(note.end_beats for part in piece.parts for note in part.notes)
-    seconds = float(beats.seconds_at(piece, np.array([end_beats]))[0])
+    seconds = float(seconds_at(piece.tempos, np.array([end_beats]))[0])
     tempo = 60 * end_beats / seconds
     slowest, fastest = MEAN_TEMPOS
     if not slowest <= tempo <= fastest:
@@ -192,7 +164,7 @@ def read(
     with blaming_the_beats(where):
         track = beats.read_beats(annotation.beats)
         phrases = beats.read_phrases(annotation.phrases) if annotation.phrases else np.zeros(0)
-        piece = beats.align(piece, track)
+        piece = align(piece, track)
     _check(piece, where)
     return quantised(hands.apart(piece), name, sha256, track.beats_at(phrases))
 
@@ -201,22 +173,10 @@ def _unannotated(
     piece: midifile.Piece, where: str, name: str, sha256: str, assume_grid: bool
 ) -> QuantisedPiece:
     """A piece on its ticks where these are beats, else on those that are found in what is played."""
-    starts = np.array([note.start_beats for part in piece.parts for note in part.notes])
-    timed = assume_grid or keeps_time(starts)
-    # Fine grids alone may be an accident: at a steady 100 BPM eighths lie on fifths of beats at 120.
-    certain = assume_grid or keeps_time(starts, COARSE_BEATS)
-    found = None if certain else beatfind.find(piece)
-    if found is None or (timed and (found.sure < SURE or _agree(found.tapped, piece))):
+    timed, found = (True, None) if assume_grid else ticks.judged(piece)
+    if found is None:
         return quantised(hands.apart(piece), name, sha256, on_grid=timed)
-    laid = beats.align(piece, found.track)
+    laid = align(piece, found.track)
     _check(laid, where)
-    on_grid = found.sure >= SURE
+    on_grid = found.sure >= ticks.SURE
     return replace(quantised(hands.apart(laid), name, sha256, on_grid=on_grid), found=True, sure=found.sure)
-
-
-def _agree(tapped_seconds: npt.NDArray[np.float64], piece: midifile.Piece) -> bool:
-    """Whether found beats are as long as the file's, or in a simple ratio to them."""
-    last = max(note.end_beats for part in piece.parts for note in part.notes)
-    grid = np.arange(int(last) + 2, dtype=np.float64)
-    length = np.median(np.diff(np.interp(tapped_seconds, beats.seconds_at(piece, grid), grid)))
-    return bool((np.abs(length / np.array(SAME_BEATS) - 1) < SAME_SHARE).any())

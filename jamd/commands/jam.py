@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from jamd.filetempo import Tempo, tempo_option
 from jamd.logs import log_option
 from jamd.playing import Playing, playing_options
 
@@ -32,10 +33,13 @@ Now with your own keyboard and synth:
     type=click.Path(path_type=Path),
     help="Keep the jam here, its picture and its sound beside it.",
 )
+@tempo_option
 @click.option("--quiet", is_flag=True, help="No view of the jam in the terminal.")
 @playing_options
 @log_option
-def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, playing: Playing) -> None:
+def command(
+    call: Path | None, out_name: str | None, output: Path, tempo: Tempo, quiet: bool, playing: Playing
+) -> None:
     """Hear jamd play with a built-in player, nothing plugged in.
 
     The bundled call is played in real time into the real engine, two bars for the player and two for jamd.
@@ -52,6 +56,7 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
     from jamd.filetime import FileTime
     from jamd.live import Nowhere, Session, live_engine, run, say_summary, watch
     from jamd.output import Port
+    from jamd.performed import in_time
     from jamd.player import Player, performance
     from jamd.plot import draw
     from jamd.recorder import Recorder
@@ -63,10 +68,12 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
         raise UsageError(f"{output} should end in .mid; its picture and sound are put beside it")
     check_writable(output)
     path = Path(str(files("jamd"))) / "call.mid" if call is None else call
-    piece = midifile.read(path)
-    timed = performance(path, drums=False)
-    struck = (at for at, message in timed if message.type == "note_on" and message.velocity)
-    sync = FileTime.of(piece, next(struck))
+    timed = in_time(midifile.read(path), tempo, path.name)
+    if timed.said:
+        click.echo(timed.said)
+    messages = performance(path, drums=False)
+    struck = (at for at, message in messages if message.type == "note_on" and message.velocity)
+    sync = FileTime.of(timed.piece, next(struck), timed.tempo)
     improvisers = playing.improvisers()
     keeping = Recorder(output, sync.transport.tempo, sync.transport.metre)
     with ExitStack() as stack:
@@ -95,7 +102,7 @@ def command(call: Path | None, out_name: str | None, output: Path, quiet: bool, 
             if out_name is not None:
                 port.send(message)
 
-        player = Player(timed, play, rest_seconds, engine.stop)
+        player = Player(messages, play, rest_seconds, engine.stop)
         stack.callback(player.stop)
         player.start()
         run(engine)

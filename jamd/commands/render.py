@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from jamd.filetempo import Tempo, tempo_option
 from jamd.playing import Playing, playing_options
 
 
@@ -17,16 +18,21 @@ from jamd.playing import Playing, playing_options
 @click.option(
     "--answer-bars", type=click.IntRange(1, 1024), help="Bars of the answer; without it, as many as the call."
 )
+@tempo_option
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw both parts as a PNG.")
 @playing_options
-def command(call: Path, output: Path, answer_bars: int | None, plot: Path | None, playing: Playing) -> None:
+def command(
+    call: Path, output: Path, answer_bars: int | None, tempo: Tempo, plot: Path | None, playing: Playing
+) -> None:
     """Answer a MIDI file with a MIDI file.
 
-    The answer begins on the bar line after CALL ends. The output holds the tracks `player` and `jamd` on
-    CALL's tempo map. The same seed gives the same answer.
+    The answer begins on the bar line after CALL ends, in the metre and the tempo there. The output holds the
+    tracks `player` and `jamd`, and CALL's notes at their instants. The same seed gives the same answer.
     """
     from jamd import midifile
     from jamd.files import check_writable, write_whole
+    from jamd.midiwrite import FINE_TICKS_PER_BEAT, TICKS_PER_BEAT
+    from jamd.performed import in_time
     from jamd.rendering import render
 
     if plot is not None:
@@ -36,10 +42,12 @@ def command(call: Path, output: Path, answer_bars: int | None, plot: Path | None
     for path in (output, plot):
         if path is not None:
             check_writable(path)
-    piece = midifile.read(call)
-    rendered = render(piece, answer_bars, playing.improvisers(), playing.voice())
-    write_whole(output, rendered.encode())
-    click.echo(f"{output}: {rendered.answer_notes} notes in answer to {len(piece.notes)}")
+    timed = in_time(midifile.read(call), tempo, call.name)
+    if timed.said:
+        click.echo(timed.said)
+    rendered = render(timed.piece, answer_bars, playing.improvisers(), playing.voice(), timed.tempo)
+    write_whole(output, rendered.encode(TICKS_PER_BEAT if timed.tempo is None else FINE_TICKS_PER_BEAT))
+    click.echo(f"{output}: {rendered.answer_notes} notes in answer to {len(timed.piece.notes)}")
     if plot is not None:
         player, own = (midifile.notes_of(events, events[-1][0]) for events in (rendered.player, rendered.own))
         draw(plot, player, own, rendered.bars, rendered.turns, title=f"{call.name} and jamd's answer")

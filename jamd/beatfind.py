@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from jamd import barfind
+from jamd.beatmap import BeatTrack
+from jamd.beatpath import Onsets, Path, likeliest
 from jamd.midifile import Piece
-from jamd.training import barfind
-from jamd.training.beatpath import Onsets, Path, likeliest
-from jamd.training.beats import BeatTrack, seconds_at
+from jamd.tempomap import seconds_at
 
 CHORD_SECONDS = 0.05
 """What begins so soon after a chord's first note belongs to it."""
@@ -36,7 +37,7 @@ ONE_VOICE = 1.3
 STEADIER = 0.4
 """...and steady ones are believed where they are likelier by so much (log likelihood a beat)."""
 THIRDS, SECOND_THIRDS = 0.35, 0.08
-"""A beat is divided in three if onsets return in its thirds so clearly (`pieces.keeps_time`), and more
+"""A beat is divided in three if onsets return in its thirds so clearly (`ticks.keeps_time`), and more
 clearly than in its quarters, and if this share of them is on the second third; in swing few are."""
 CERTAINTY = (-1.45, 2.2, 0.86, 4.8, 9.8)
 """Logistic regression of whether found beats are right: a constant, then for what `_sure` gathers. Fitted on
@@ -91,7 +92,7 @@ def find(piece: Piece) -> Found | None:
 def _notes(piece: Piece) -> _Notes:
     notes = [note for part in piece.parts for note in part.notes]
     spans = np.array([(note.start_beats, note.end_beats) for note in notes]).reshape(-1)
-    start, end = seconds_at(piece, spans).reshape(-1, 2).T
+    start, end = seconds_at(piece.tempos, spans).reshape(-1, 2).T
     pitch, velocity = np.array([(note.pitch, note.velocity) for note in notes], np.float64).reshape(-1, 2).T
     order = np.lexsort((pitch, start))
     chord = np.empty(len(order), np.int64)
@@ -131,7 +132,7 @@ def _around(values: FloatArray) -> FloatArray:
     total = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))
     first, last = np.maximum(at - NEIGHBOURS, 0), np.minimum(at + NEIGHBOURS + 1, len(values))
-    return (total[last] - total[first]) / (last - first)
+    return np.asarray((total[last] - total[first]) / (last - first))
 
 
 def _in_three(beats: FloatArray, onsets: Onsets) -> bool:
@@ -177,5 +178,5 @@ def _places(beats: FloatArray, onsets: Onsets) -> FloatArray:
 
 
 def _resultants(place: FloatArray) -> tuple[float, ...]:
-    """How clearly onsets return in the quarters, thirds and halves of a beat (`pieces.keeps_time`)."""
+    """How clearly onsets return in the quarters, thirds and halves of a beat (`ticks.keeps_time`)."""
     return tuple(float(abs(np.exp(2j * np.pi * parts * place).mean())) for parts in (4, 3, 2))
