@@ -96,7 +96,7 @@ def _without_home() -> None:
     """What libraries do where the user's folders cannot be written is no news to the player."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it makes do with a temporary folder
     if os.path.expanduser("~") == "~":
-        os.environ["HOME"] = os.devnull  # nobody has told it: else folders would be made in one named ~, here
+        os.environ["HOME"] = os.devnull  # nobody has told it, and whoever asks for a folder in it would fail
 
 
 def variable_of(command: str, option: str) -> str:
