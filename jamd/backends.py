@@ -16,6 +16,7 @@ from jamd.ending import in_order, undisturbed
 from jamd.errors import BackendError, PortError
 from jamd.ports import InputPort, Kind, OutputPort, Port, Receive, Wait, find
 from jamd.quiet import quiet_libraries
+from jamd.shown import printable
 
 START_JACK = "start JACK, without a sound card by `jackd -r --no-mlock -d dummy -r 48000 -p 64 &`"
 
@@ -154,23 +155,23 @@ class Backend:
             undo.callback(client.delete)
             # A port that takes in is, to the others, one to play to: it comes up in the opposite list.
             with self._listing("output" if kind == "input" else "input") as listing:
-                before = listing.get_ports()
+                before = _names_of(listing)
                 try:
                     if name is None:
                         client.open_virtual_port(own)
                     else:
-                        client.open_port(client.get_ports().index(name), own)
+                        client.open_port(_names_of(client).index(name), own)
                         self.settle()
                 except (self._rtmidi.RtMidiError, ValueError) as error:  # unplugged since it was listed
                     raise PortError(f"{kind} {name or own!r} does not open: {error}") from error
-                seen_as = frozenset(n for n in listing.get_ports() if n and own in n and n not in before)
+                seen_as = frozenset(n for n in _names_of(listing) if own in n and n not in before)
             undo.pop_all()
         return client, seen_as
 
     def _names(self, kind: Kind) -> list[str]:
         own = {name for port in self.ports for name in port.seen_as}
         with self._listing(kind) as listing:
-            return [name for name in listing.get_ports() if name not in own]
+            return [name for name in _names_of(listing) if name not in own]
 
     @contextmanager
     def _listing(self, kind: Kind) -> Iterator[Any]:
@@ -208,6 +209,17 @@ class Backend:
     @property
     def _settle_seconds(self) -> float:
         return JACK_SETTLE_SECONDS if self.name == "jack" else 0.0
+
+
+def _names_of(client: Any) -> list[str]:
+    """The names of the ports that a client can be connected to, in the order of their numbers, as they may be
+    shown and typed: a system may have a port without a name, or with one in another alphabet."""
+    try:
+        names = client.get_ports()
+    except UnicodeDecodeError:
+        raw = client.get_ports(encoding=None)
+        names = [None if name is None else name.decode(errors="surrogateescape") for name in raw]
+    return [printable(name) if name else f"port {number}" for number, name in enumerate(names, 1)]
 
 
 def open_backend(name: str = "auto", rtmidi: Any = None) -> Backend:

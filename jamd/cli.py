@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
 
-from jamd import __version__
+from jamd import __version__, streams
 from jamd.ending import Ended
 from jamd.errors import JamdError
 from jamd.priority import one_blas_thread
+from jamd.shown import printable
 
 COMMANDS = {
     "listen": "Play with you: hear one port, answer on another, in time",
@@ -69,9 +72,10 @@ class Commands(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **named: Any) -> NoReturn:
         named["standalone_mode"] = False
         _without_home()
+        streams.stand_in()
+        status: Any
         try:
             status = super().main(args, *rest, **named)
-            sys.stdout.flush()  # a closed pipe is met here and not at the interpreter's end
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             status = error.exit_code
@@ -85,10 +89,14 @@ class Commands(click.Group):
             status = INTERRUPTED
         except Ended as ended:
             status = ended.die()
-        except BrokenPipeError:
-            # Nobody reads any more. What is still in the buffer must not be tried again at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            status = 1
+        except OSError as error:
+            if not streams.is_of_streams(error):
+                raise
+            status = _unsaid(error)
+        if (fault := streams.fault_of(sys.stdout)) is not None:  # it is met here and not as Python ends
+            status = _unsaid(fault) or status
+        if streams.fault_of(sys.stderr) is not None:
+            streams.let_go(sys.stderr)
         sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -106,8 +114,17 @@ def variable_of(command: str, option: str) -> str:
 
 def _say(message: str, status: int) -> int:
     """One line on stderr, however click or a library broke it."""
-    click.echo(f"jamd: {' '.join(message.split())}", err=True)
+    with suppress(OSError):  # who asked does not want to know
+        click.echo(f"jamd: {printable(' '.join(message.split()))}", err=True)
     return status
+
+
+def _unsaid(fault: OSError) -> int:
+    """What was to be said cannot be. Of a reader who has gone nobody need be told."""
+    streams.let_go(sys.stdout)
+    if fault.errno == errno.EPIPE:
+        return 1
+    return _say(f"cannot write to the standard output: {fault.strerror}", 1)
 
 
 def _where_to_read(error: click.UsageError) -> str:

@@ -1,9 +1,6 @@
 """What can go wrong, said in one line and with an exit status."""
 
-import unicodedata
-
-_UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
-"""Controls, halves of characters, and the ends of lines and paragraphs."""
+from jamd.shown import printable
 
 
 class JamdError(Exception):
@@ -13,10 +10,7 @@ class JamdError(Exception):
 
     def __str__(self) -> str:
         """What a damaged file gave to it can neither break the line nor act on the terminal."""
-        return "".join(
-            sign.encode("unicode_escape").decode() if unicodedata.category(sign) in _UNSEEN else sign
-            for sign in super().__str__()
-        )
+        return printable(super().__str__())
 
 
 class UsageError(JamdError):

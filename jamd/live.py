@@ -140,7 +140,6 @@ def run(engine: Engine) -> None:
 
 def watch(engine: Engine, title: str, quiet: bool) -> AbstractContextManager[object]:
     """The jam rolling by, where there is a terminal to show it on."""
-    sys.stdout.flush()
     if quiet or not sys.stdout.isatty():
         return nullcontext()
     from rich.console import Console

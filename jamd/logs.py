@@ -25,6 +25,7 @@ import click
 from jamd.ending import Ended
 from jamd.errors import JamdError
 from jamd.private import file_mode, is_own, made_again, make_folder
+from jamd.shown import printable
 
 MOST_WAITING = 1000
 """Records not yet written. What nobody takes must not fill the memory: the rest is counted and left out."""
@@ -46,8 +47,9 @@ log = logging.getLogger(__name__)
 
 def say(text: str) -> None:
     """A plain fact of a session: a line on stdout, and one in the log."""
-    click.echo(text)
-    sys.stdout.flush()
+    with suppress(OSError):  # the music goes on, and the program tells of it as it ends
+        click.echo(printable(text))
+        sys.stdout.flush()
     log.info("%s", text, extra=SAID)
 
 
@@ -213,5 +215,4 @@ class LogFile:
 
 def _lines(record: logging.LogRecord) -> list[str]:
     """What a record says, a traceback in lines of its own; a port's name cannot pass for another line."""
-    lines = record.getMessage().splitlines() or [""]
-    return ["".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line) for line in lines]
+    return [printable(line) for line in record.getMessage().splitlines() or [""]]

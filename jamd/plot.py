@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from pathlib import Path
 
-import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
@@ -17,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from jamd.bars import Bars
+from jamd.drawing import house_style, picture
 from jamd.errors import UsageError
 from jamd.files import write_whole
 from jamd.note import STEPS_PER_BEAT, Note
@@ -83,16 +81,13 @@ def draw(
     """Draw both parts, and whose turn it was, to the PNG file `path`, from beat 0 on."""
     check_suffix(path)
     layout = _layout(player, own, bars, turns)
-    picture = io.BytesIO()
-    # a title may hold letters that the font lacks, and the user's own matplotlibrc may say anything
-    with matplotlib.style.context("default"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with house_style():
         figure = Figure(figsize=(WIDTH_INCHES, layout.height_inches), dpi=DOTS_PER_INCH, facecolor=PAPER)
         _head(figure, layout, title)
         for row in range(len(layout.rows) - 1):
             _row(figure, layout, row, player, own, turns)
-        figure.savefig(picture, format="png", metadata={"Software": "jamd"})
-    write_whole(path, picture.getvalue())
+        drawn = picture(figure, "png")
+    write_whole(path, drawn)
 
 
 def _layout(player: Sequence[Note], own: Sequence[Note], bars: Bars, turns: Sequence[Span]) -> _Layout:
@@ -119,7 +114,7 @@ def _head(figure: Figure, layout: _Layout, title: str) -> None:
     """The title, and on the right which colour is whose and which shade is how loud."""
     height = layout.height_inches
     left, y = MARGIN_INCHES / WIDTH_INCHES, 1 - 0.36 / height
-    figure.text(left, y, title, size=14, weight="bold", color=INK, va="center", parse_math=False)
+    figure.text(left, y, title, size=14, weight="bold", color=INK, va="center")
     axes = figure.add_axes((0, 1 - 0.72 / height, 1, 0.72 / height))
     axes.set(xlim=(0, WIDTH_INCHES), ylim=(0, 0.72))
     axes.axis("off")

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _redirecting = threading.Lock()
 
@@ -45,7 +45,9 @@ def stderr_apart() -> Iterator[None]:
     try:
         yield
     finally:
-        own.flush()
+        with suppress(OSError):  # nobody hears it
+            own.flush()
         os.dup2(own.fileno(), 2)
         sys.stderr = sys.__stderr__ = stderr  # type: ignore[misc]
-        own.close()
+        with suppress(OSError):
+            own.close()

@@ -99,7 +99,7 @@ def test_a_port_s_name_cannot_pass_for_a_line(path: Path, capsys: pytest.Capture
         log.warning("gone: %s", "Synth\n2026-01-01T00:00:00.000+00:00 INFO all is well\x1b[2J")
     assert said(path) == [
         "WARNING gone: Synth",
-        "    2026-01-01T00:00:00.000+00:00 INFO all is well\N{REPLACEMENT CHARACTER}[2J",
+        "    2026-01-01T00:00:00.000+00:00 INFO all is well\\x1b[2J",
     ]
     assert capsys.readouterr().err == "jamd: gone: Synth\n"
 

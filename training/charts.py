@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from jamd.drawing import drawable, house_style, picture
 from jamd.files import write_whole
 from jamd.models.bundle import SUFFIX
 from jamd.plot import FAINT, INK, PAPER
@@ -41,8 +40,7 @@ def draw(path: Path, rows: Sequence[Row], title: str) -> None:
     real = next((row for row in rows if row.name == REAL), None)
     shown = [name for name in MAIN if any(name in row.figures for row in rows)]
     down = -(-len(shown) // ACROSS)
-    picture = io.BytesIO()
-    with matplotlib.style.context("default"):
+    with house_style():
         size = (ACROSS * PANEL_INCHES[0], down * PANEL_INCHES[1] + 0.4)
         figure = Figure(figsize=size, dpi=120, facecolor=PAPER, layout="constrained")
         figure.suptitle(title, color=INK)
@@ -51,8 +49,8 @@ def draw(path: Path, rows: Sequence[Row], title: str) -> None:
             _panel(panel, name, rows, real)
         for panel in panels[len(shown) :]:
             panel.axis("off")
-        figure.savefig(picture, format="png")
-    write_whole(path, picture.getvalue())
+        drawn = picture(figure, "png")
+    write_whole(path, drawn)
 
 
 def _panel(axes: Axes, name: str, rows: Sequence[Row], real: Row | None) -> None:
@@ -65,7 +63,8 @@ def _panel(axes: Axes, name: str, rows: Sequence[Row], real: Row | None) -> None
     axes.set_facecolor(PAPER)
     colours = [OWN_COLOUR if row.kind == "model" else FAINT for row in having]
     axes.barh(places, values, xerr=sides, color=colours, ecolor=INK, height=0.6)
-    axes.set_yticks(places, [Path(row.name).name.removesuffix(SUFFIX) for row in having], fontsize=7)
+    names = [drawable(Path(row.name).name.removesuffix(SUFFIX)) for row in having]
+    axes.set_yticks(places, names, fontsize=7)
     axes.set_ylim(len(rows) - 0.4, -0.6)  # the first row on top, and one bar as thick as several
     if real is not None and name in real.figures:
         axes.axvline(real.figures[name].value, color=INK, linestyle="--", linewidth=1)

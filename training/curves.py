@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
-import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from jamd.drawing import house_style, picture
 from jamd.files import write_whole
 from jamd.plot import FAINT, INK, PAPER
 from jamd.training.runs import Run
@@ -26,10 +24,7 @@ shall not press all else together."""
 
 def draw(path: Path, runs: Sequence[Run], title: str) -> None:
     """Draw the held-out and the learned losses of `runs` to the PNG file `path`. Raises JamdError."""
-    picture = io.BytesIO()
-    # a run's name may hold letters that the font lacks, and the user's own matplotlibrc may say anything
-    with matplotlib.style.context("default"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with house_style():
         figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, facecolor=PAPER, layout="constrained")
         axes = figure.subplots()
         axes.set_facecolor(PAPER)
@@ -45,13 +40,13 @@ def draw(path: Path, runs: Sequence[Run], title: str) -> None:
         axes.legend(loc="upper right", fontsize=8, framealpha=0.9, facecolor=PAPER, labelcolor=INK)
         axes.set_xlabel("epochs", color=INK)
         axes.set_ylabel("nats a step", color=INK)
-        axes.set_title(title, color=INK, parse_math=False)
+        axes.set_title(title, color=INK)
         axes.grid(color="#e3dfd4", linewidth=0.7)
         axes.set_axisbelow(True)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-        figure.savefig(picture, format="png", metadata={"Software": "jamd"})
-    write_whole(path, picture.getvalue())
+        drawn = picture(figure, "png")
+    write_whole(path, drawn)
 
 
 def _curves(axes: Axes, run: Run, colour: object) -> list[float]:
@@ -61,8 +56,7 @@ def _curves(axes: Axes, run: Run, colour: object) -> list[float]:
     held_out = np.array([row["nats_per_step"] for row in rows])
     learned = np.array([row["learned_nats_per_step"] for row in rows])
     whole = np.isfinite(held_out)
-    name = run.name.replace("$", r"\$")
-    label = f"{name} ({run.about['arch']})"
+    label = f"{run.name} ({run.about['arch']})"
     marker = "." if len(rows) < 3 else ""  # a line needs two points
     if whole.any():
         at = int(np.argmin(np.where(whole, held_out, np.inf)))

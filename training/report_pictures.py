@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import matplotlib.style
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+from jamd.drawing import house_style, picture
 from jamd.note import Note
 from jamd.plot import BLACK_KEYS, FAINT, INK, PAPER
 from jamd.training.report import Answered, Notes
@@ -36,7 +32,7 @@ LONGEST_TITLE, TITLE_END = 40, 12
 
 def curves(curve: Curve) -> bytes:
     """A run's losses over its updates as an SVG, with the level of the model before as a line."""
-    with _house_style():
+    with house_style():
         figure = Figure(figsize=CURVES_INCHES, facecolor=PAPER, layout="constrained")
         axes = figure.subplots()
         axes.set_facecolor(PAPER)
@@ -61,9 +57,7 @@ def curves(curve: Curve) -> bytes:
         axes.set_axisbelow(True)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-        picture = io.BytesIO()
-        figure.savefig(picture, format="svg", metadata={"Date": None})
-    return picture.getvalue()
+        return picture(figure, "svg")
 
 
 def rolls(calls: Sequence[Answered]) -> bytes | None:
@@ -73,7 +67,7 @@ def rolls(calls: Sequence[Answered]) -> bytes | None:
         return None
     across, down = len(COLUMNS), len(calls)
     size = (across * PANEL_INCHES[0], down * PANEL_INCHES[1] + HEAD_INCHES)
-    with _house_style():
+    with house_style():
         figure = Figure(figsize=size, dpi=DOTS_PER_INCH, facecolor=PAPER, layout="constrained")
         panels = figure.subplots(down, across, squeeze=False)
         for number, (row, call) in enumerate(zip(panels, calls, strict=True), 1):
@@ -81,26 +75,10 @@ def rolls(calls: Sequence[Answered]) -> bytes | None:
             for axes, (part, _, colour) in zip(row, COLUMNS, strict=True):
                 _panel(axes, call, lowest, highest)
                 _notes(axes, getattr(call, part), colour)
-            row[0].set_xlabel(
-                f"{number} {_short(call.title)}", loc="left", size=9, color=INK, parse_math=False
-            )
+            row[0].set_xlabel(f"{number} {_short(call.title)}", loc="left", size=9, color=INK)
         for axes, (_, heading, colour) in zip(panels[0], COLUMNS, strict=True):
             axes.set_title(heading, size=12, weight="bold", color=colour)
-        picture = io.BytesIO()
-        figure.savefig(picture, format="png", metadata={"Software": "jamd"})
-    return picture.getvalue()
-
-
-@contextmanager
-def _house_style() -> Iterator[None]:
-    """Whatever the user's own matplotlibrc says; the same figures give the same bytes."""
-    with (
-        matplotlib.style.context("default"),
-        rc_context({"svg.hashsalt": "jamd", "svg.fonttype": "path"}),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        yield
+        return picture(figure, "png")
 
 
 def _short(title: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rich.markup import escape
 from rich.table import Table
 
+from jamd.shown import cell
 from jamd.training.judge import NAN, Figure, Row
 
 
@@ -84,7 +84,7 @@ def tables(rows: Sequence[Row]) -> list[Table]:
         for row in rows:
             if any(column.name in row.figures for column in shown):
                 cells = [_cell(row.figures.get(column.name, Figure(NAN))) for column in shown]
-                table.add_row(escape(row.name), *cells)
+                table.add_row(cell(row.name), *cells)
         made.append(table)
     return made
 

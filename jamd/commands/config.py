@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from jamd.config import BIND, Config, command_of, file_option, key_of, options_of, user_path
+from jamd.shown import cell, printable
 
 
 @click.command()
@@ -48,20 +49,19 @@ def command(path: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
         return
     if config.path is None:
-        click.echo(f"There is no config file; yours would be {user_path()}")
+        click.echo(f"There is no config file; yours would be {printable(user_path())}")
 
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("listen", "value", "from")
     for setting in settings:
-        table.add_row(setting["key"], escape(_shown(setting["value"])), escape(setting["source"]))
+        table.add_row(setting["key"], cell(_shown(setting["value"])), cell(setting["source"]))
     Console().print(table)
     if controls:
         table = Table("bind", "controls", "from")
         for knob, bound in controls.items():
-            table.add_row(knob, ", ".join(map(str, bound)), escape(config.where(BIND, knob)))
+            table.add_row(knob, ", ".join(map(str, bound)), cell(config.where(BIND, knob)))
         Console().print(table)
 
 

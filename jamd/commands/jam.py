@@ -11,6 +11,7 @@ import click
 from jamd.filetempo import Tempo, tempo_option
 from jamd.logs import log_option
 from jamd.playing import Playing, playing_options
+from jamd.shown import printable
 
 CALL_BARS = 2
 HELLO = """\
@@ -70,7 +71,7 @@ def command(
     path = Path(str(files("jamd"))) / "call.mid" if call is None else call
     timed = in_time(midifile.read(path), tempo, path.name)
     if timed.said:
-        click.echo(timed.said)
+        click.echo(printable(timed.said))
     messages = performance(path, drums=False)
     struck = (at for at, message in messages if message.type == "note_on" and message.velocity)
     sync = FileTime.of(timed.piece, next(struck), timed.tempo)
@@ -91,7 +92,7 @@ def command(
         )
         engine, sent = stack.enter_context(live_engine(session, port))
         stack.enter_context(ending.playing(engine.stop, engine.hush))
-        title = f"{path.name} -> jamd ({playing.model})"
+        title = f"{printable(path.name)} -> jamd ({playing.model})"
         click.echo(f"jamming: {title}; {sync.transport.tempo:g} BPM, {sync.transport.metre}; Ctrl-C ends it")
         stack.enter_context(watch(engine, title, quiet))
         # until the last answer is over: the call's last bar may be one of rest, so a bar more than two turns
@@ -122,7 +123,7 @@ def command(
         list(engine.account.spans),
         title="a jam with jamd",
     )
-    click.echo(f"wrote {output}, {picture}")
+    click.echo(f"wrote {printable(output)}, {printable(picture)}")
     if wav := to_wav(output, output.with_suffix(".wav")):
-        click.echo(f"wrote {wav}")
+        click.echo(f"wrote {printable(wav)}")
     click.echo(HELLO, nl=False)

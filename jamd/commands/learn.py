@@ -20,6 +20,7 @@ from jamd.errors import JamdError
 from jamd.gather import Number
 from jamd.knobs import KNOBS, Knob, knob_of
 from jamd.private import make_folder
+from jamd.shown import printable
 from jamd.waiting import Queue
 
 MOVED = 4
@@ -86,7 +87,7 @@ def command(
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     instead = "".join(f"; {name} had {', '.join(controls)}" for name, controls in freed.items())
-    click.echo(f"{knob.name} follows {control}, says {path}{instead}")
+    click.echo(f"{knob.name} follows {control}, says {printable(path)}{instead}")
 
 
 def prepared(path: Path) -> Path:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from jamd.shown import cell, printable
+
 MOST_CARD_BYTES = 1 << 22
 
 
@@ -49,22 +51,23 @@ def command(name: str | None, as_json: bool) -> None:
         click.echo(json.dumps(listing, indent=2))
         return
     if not listing:
-        click.echo(f"There is no model: train one with `jamd train`, or put one in {models_folder()}.")
+        click.echo(
+            f"There is no model: train one with `jamd train`, or put one in {printable(models_folder())}."
+        )
         return
 
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("model", "of", "architecture", "learned from", "nats a step", "made")
     for entry in listing:
         if "fault" in entry:
-            table.add_row(escape(entry["name"]), entry["origin"], escape(entry["fault"]))
+            table.add_row(cell(entry["name"]), entry["origin"], cell(entry["fault"]))
             continue
         pieces = entry.get("data", {}).get("learned_from", {}).get("pieces")
         nats = entry.get("scores", {}).get("nats_per_step")
         table.add_row(
-            escape(entry["name"]),
+            cell(entry["name"]),
             entry["origin"],
             f"{entry['arch']} {_width(entry['settings'])}".strip(),
             f"{pieces} pieces" if pieces is not None else "",

@@ -6,6 +6,7 @@ import click
 
 from jamd.backends import BACKENDS, open_backend, opening, what_helps
 from jamd.errors import BackendError
+from jamd.shown import cell
 
 
 @click.command()
@@ -28,14 +29,13 @@ def command(backend: str, as_json: bool) -> None:
     if not ports:
         raise BackendError(f"no MIDI backend opens; {what_helps()}")
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("backend", "direction", "port")
     for name, kinds in ports.items():
         for kind, direction in (("inputs", "in"), ("outputs", "out")):
             for port in kinds[kind]:
-                table.add_row(name, direction, escape(port))
+                table.add_row(name, direction, cell(port))
     if table.row_count:
         Console().print(table)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jamd.cli import variable_of
+from jamd.shown import cell, printable
 
 
 @click.group(invoke_without_command=True)
@@ -42,23 +43,24 @@ def command(context: click.Context, as_json: bool) -> None:
     whole = [profile for profile in found if not profile.fault]
     if whole:
         from rich.console import Console
-        from rich.markup import escape
         from rich.table import Table
 
-        table = Table(title=escape(str(profiles.folder())), title_justify="left")
+        table = Table(title=cell(profiles.folder()), title_justify="left")
         table.add_column("profile", no_wrap=True)
         for heading in ("evenings", "steps", "KiB", "last used"):
             table.add_column(heading, justify="right")
         for profile in whole:
             used = f"{profile.last_used:%Y-%m-%d %H:%M}"
             counts = (profile.evenings, profile.steps, -(-profile.size_bytes // 1024))
-            table.add_row(escape(profile.name), *map(str, counts), used)
+            table.add_row(cell(profile.name), *map(str, counts), used)
         Console().print(table)
     for profile in found:
         if profile.fault:
-            click.echo(f"{profile.name} {profile.fault}")
+            click.echo(printable(f"{profile.name} {profile.fault}"))
     for path in aside:
-        click.echo(f"{path.name} was damaged and is kept aside; `jamd profiles delete` removes it, too")
+        click.echo(
+            f"{printable(path.name)} was damaged and is kept aside; `jamd profiles delete` removes it, too"
+        )
 
 
 @command.command()
@@ -69,7 +71,7 @@ def rename(name: str, new_name: str) -> None:
     from jamd import profiles
 
     profiles.rename(name, new_name)
-    click.echo(f"{name} is now {new_name}")
+    click.echo(printable(f"{name} is now {new_name}"))
 
 
 @command.command()
@@ -86,7 +88,7 @@ def delete(names: tuple[str, ...], yes: bool) -> None:
         click.confirm(f"delete {', '.join(names)} for good?", abort=True)
     for name in names:
         profiles.delete(name)
-        click.echo(f"deleted {name}")
+        click.echo(printable(f"deleted {name}"))
 
 
 for _sub in command.commands.values():

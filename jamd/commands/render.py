@@ -8,6 +8,7 @@ import click
 
 from jamd.filetempo import Tempo, tempo_option
 from jamd.playing import Playing, playing_options
+from jamd.shown import printable
 
 
 @click.command()
@@ -44,10 +45,10 @@ def command(
             check_writable(path)
     timed = in_time(midifile.read(call), tempo, call.name)
     if timed.said:
-        click.echo(timed.said)
+        click.echo(printable(timed.said))
     rendered = render(timed.piece, answer_bars, playing.improvisers(), playing.voice(), timed.tempo)
     write_whole(output, rendered.encode(TICKS_PER_BEAT if timed.tempo is None else FINE_TICKS_PER_BEAT))
-    click.echo(f"{output}: {rendered.answer_notes} notes in answer to {len(timed.piece.notes)}")
+    click.echo(f"{printable(output)}: {rendered.answer_notes} notes in answer to {len(timed.piece.notes)}")
     if plot is not None:
         player, own = (midifile.notes_of(events, events[-1][0]) for events in (rendered.player, rendered.own))
         draw(plot, player, own, rendered.bars, rendered.turns, title=f"{call.name} and jamd's answer")

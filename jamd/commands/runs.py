@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from jamd.cli import variable_of
+from jamd.shown import cell, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,11 +46,11 @@ def command(context: click.Context, parent: Path | None, as_json: bool) -> None:
         _print_json(summaries)
         return
     if not summaries:
-        click.echo(f"There is no run in {folder}: `jamd train` leaves one there.")
+        click.echo(f"There is no run in {printable(folder)}: `jamd train` leaves one there.")
         return
     from rich.table import Table
 
-    table = Table(title=str(folder), title_justify="left")
+    table = Table(title=cell(folder), title_justify="left")
     for heading in ("run", "architecture", "state", "epochs", "best nats a step", "time", "data", "begun"):
         table.add_column(heading, overflow="fold")
     for summary in summaries:
@@ -85,7 +86,7 @@ def show(above: tuple[Path | None, bool], name: str, parent: Path | None, as_jso
         return
     from rich.table import Table
 
-    about = Table(title=str(run.folder), title_justify="left", show_header=False)
+    about = Table(title=cell(run.folder), title_justify="left", show_header=False)
     best = f"{_nats(summary['best_nats_per_step'])} nats a step at epoch {summary['best_epoch'] or 0:.3g}"
     lines = {
         "state": ": ".join(filter(None, [summary["state"], str(run.about.get("reason", ""))])),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jamd.errors import JamdError, UsageError
+from jamd.shown import printable
 
 if TYPE_CHECKING:
     from jamd.service import Manager
@@ -49,7 +50,7 @@ def install(name: str, no_start: bool, options: tuple[str, ...]) -> None:
     )
     manager = _manager()
     path = service.write(manager, job)
-    click.echo(f"wrote {path}")
+    click.echo(f"wrote {printable(path)}")
     if no_start:
         return
     try:
@@ -80,7 +81,7 @@ def uninstall(name: str) -> None:
         path.unlink()
     except OSError as error:
         raise JamdError(f"cannot delete {path}: {error.strerror}") from error
-    click.echo(f"removed {path}{fault}")
+    click.echo(f"removed {printable(path)}{fault}")
 
 
 def _order(order: str, help_text: str) -> None:
@@ -123,7 +124,7 @@ def status(name: str, as_json: bool) -> None:
         }
         click.echo(json.dumps(document, indent=2))
     else:
-        click.echo(f"{service.known_as(name)}: {state.words}; log: {service.log_path(name)}")
+        click.echo(f"{service.known_as(name)}: {state.words}; log: {printable(service.log_path(name))}")
     if not state.running:
         click.get_current_context().exit(1)
 
@@ -143,7 +144,7 @@ def logs(name: str, lines: int) -> None:
     if printed := manager.journal(name, lines).rstrip():
         click.echo(f"{printed}\n")
     found = service.last_lines(path, lines)
-    click.echo("\n".join([f"{path}:", *found]) if found else f"{path}: nothing yet")
+    click.echo("\n".join([f"{printable(path)}:", *found]) if found else f"{printable(path)}: nothing yet")
 
 
 @command.command("silence", hidden=True)

@@ -10,6 +10,7 @@ import click
 from jamd.backends import BACKENDS
 from jamd.cli import variable_of
 from jamd.errors import JamdError, UsageError
+from jamd.shown import cell, printable
 
 
 @click.group(invoke_without_command=True)
@@ -57,10 +58,9 @@ def command(context: click.Context, favourites: bool, as_json: bool) -> None:
         click.echo("No session has been kept yet: play with `jamd listen`, and it will be listed here.")
         return
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(str(sessions.folder())), title_justify="left")
+    table = Table(title=cell(sessions.folder()), title_justify="left")
     table.add_column("session", no_wrap=True)
     for heading in ("length", "bars", "your notes", "jamd's notes", "picked"):
         table.add_column(heading, justify="right")
@@ -69,12 +69,12 @@ def command(context: click.Context, favourites: bool, as_json: bool) -> None:
             minutes, seconds = divmod(round(session.seconds), 60)
             counts = (session.bars, session.player_notes, session.jamd_notes)
             picked = "*" if session.favourite else ""
-            table.add_row(escape(_shown(session.path)), f"{minutes}:{seconds:02}", *map(str, counts), picked)
+            table.add_row(cell(session.path.name), f"{minutes}:{seconds:02}", *map(str, counts), picked)
     if table.row_count:
         Console().print(table)
     for session in kept:
         if session.fault:
-            click.echo(f"{_shown(session.path)} {session.fault}")
+            click.echo(f"{printable(session.path.name)} {session.fault}")
 
 
 @command.command()
@@ -102,7 +102,9 @@ def play(name: str, out_name: str | None, backend: str) -> None:
         over = threading.Event()
         player = Player(performance(path), output.pass_on, 0.0, over.set)
         stack.callback(player.stop)
-        click.echo(f"playing {_shown(path)} to {port.name}, {round(session.seconds)} s; Ctrl-C ends it")
+        click.echo(
+            f"playing {printable(path.name)} to {port.name}, {round(session.seconds)} s; Ctrl-C ends it"
+        )
         player.start()
         over.wait()
 
@@ -115,7 +117,7 @@ def rename(name: str, new_name: str) -> None:
     from jamd import sessions
 
     old = sessions.find(name)
-    click.echo(f"{_shown(old)} is now {_shown(sessions.rename(old, new_name))}")
+    click.echo(f"{printable(old.name)} is now {printable(sessions.rename(old, new_name).name)}")
 
 
 @command.command()
@@ -127,10 +129,10 @@ def delete(names: tuple[str, ...], yes: bool) -> None:
 
     paths = list(dict.fromkeys(sessions.find(name) for name in names))
     if not yes:
-        click.confirm(f"delete {', '.join(_shown(path) for path in paths)} for good?", abort=True)
+        click.confirm(f"delete {', '.join(printable(path.name) for path in paths)} for good?", abort=True)
     for path in paths:
         sessions.delete(path)
-        click.echo(f"deleted {_shown(path)}")
+        click.echo(f"deleted {printable(path.name)}")
 
 
 @command.command()
@@ -142,8 +144,8 @@ def pick(name: str, unpick: bool) -> None:
 
     path = sessions.find(name)
     if said := sessions.pick(path, not unpick):
-        click.echo(f"jamd: {said}", err=True)
-    click.echo(f"{_shown(path)} is {'no longer' if unpick else 'now'} a favourite")
+        click.echo(f"jamd: {printable(said)}", err=True)
+    click.echo(f"{printable(path.name)} is {'no longer' if unpick else 'now'} a favourite")
 
 
 @command.command()
@@ -171,16 +173,11 @@ def export(name: str, output: Path) -> None:
         case ".png":
             piece = midifile.read(path)
             parts = {name: sessions.notes_of(piece, name) for name in ("player", "jamd")}
-            title = _shown(path).removesuffix(".mid")
+            title = printable(path.name).removesuffix(".mid")
             draw(output, parts["player"], parts["jamd"], Bars.of(piece.metres), [], title=title)
         case suffix:
             raise UsageError(f"{output} should end in .mid, .wav or .png, not {suffix or 'nothing'}")
-    click.echo(f"wrote {output}")
-
-
-def _shown(path: Path) -> str:
-    """A file name that any terminal can print."""
-    return path.name.encode(errors="replace").decode()
+    click.echo(f"wrote {printable(output)}")
 
 
 for _sub in command.commands.values():
