@@ -22,6 +22,7 @@ from jamd.priority import model_cores, on_time
 from jamd.rack import Improvisers, ModelRack, StandIn
 from jamd.recorder import Recorder
 from jamd.rig import Rig
+from jamd.shown import printable
 from jamd.sync import Sync
 from jamd.takes import Takes
 from jamd.transport import Metre
@@ -146,7 +147,7 @@ def watch(engine: Engine, title: str, quiet: bool) -> AbstractContextManager[obj
 
     from jamd.view import View
 
-    return View(Console(), lambda: engine.snapshot, title)
+    return View(Console(), lambda: engine.snapshot, printable(title))
 
 
 def say_summary(engine: Engine, output: Output) -> None:

@@ -88,7 +88,7 @@ class FakeClient:
     def open_port(self, number: int, name: str) -> None:
         if self.midi.refuses:
             raise self.midi.RtMidiError("no such device")
-        self.connected = self.get_ports()[number]
+        self.connected = self.midi.ports[self.side][number]
         assert self.callback is None  # JACK would wait for it, and it for Python
         self.waiting = [([0x90, 60, 64], 0.0), ([0x80, 60, 0], 0.01)] if self.midi.plays_already else []
         self._register(name)
@@ -272,6 +272,29 @@ def test_another_jamd_can_be_played_with() -> None:
     jamd = backend(midi)
     assert jamd.open_input("jamd", ignore).name == "jamd-05:jamd out"
     assert jamd.open_output("jamd").name == "jamd-04:jamd in"
+
+
+def test_a_port_without_a_name_or_with_an_odd_one_is_listed_and_found() -> None:
+    midi = FakeMidi()
+    midi.ports["in"] = [None, "Keys\x1b[2J\n", "Piano"]  # type: ignore[list-item]
+    jamd = backend(midi)
+    assert jamd.inputs() == ["port 1", "Keys\\x1b[2J\\n", "Piano"]
+    assert jamd.open_input("port 1", ignore).client.connected is None
+    assert jamd.open_input("keys", ignore).client.connected == "Keys\x1b[2J\n"
+
+
+def test_a_port_whose_name_is_no_utf_8_is_listed_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    midi = FakeMidi()
+    midi.ports["out"] = ["Fl\udcf6te", "Synth"]
+
+    def get_ports(self: FakeClient, encoding: str | None = "auto") -> list[str] | list[bytes]:
+        raw = [name.encode(errors="surrogateescape") for name in midi.ports[self.side]]
+        return raw if encoding is None else [name.decode() for name in raw]
+
+    monkeypatch.setattr(FakeClient, "get_ports", get_ports)
+    jamd = backend(midi)
+    assert jamd.outputs() == ["Fl\\xf6te", "Synth"]
+    assert jamd.open_output("fl\\xf6te").name == "Fl\\xf6te"
 
 
 def test_a_closed_port_s_name_is_free_for_others() -> None:

@@ -17,6 +17,7 @@ from jamd.improviser import Improviser
 from jamd.models.bundle import Bundle
 from jamd.models.likelihood import Nats, nats
 from jamd.models.mind import Mind, open_mind
+from jamd.shown import printable
 from jamd.training import beats, cache, copying, framewise, judge, reading, sources
 from jamd.training.cases import Case, answered, cases_of, duet, foils, trading, whole, without_call
 from jamd.training.floor import player_alone
@@ -71,7 +72,7 @@ def _read(
     known: list[QuantisedPiece] = []
     skipped: list[Skipped] = []
     found = reading.read_all(files, os.cpu_count() or 1, beats.find(beats_in), cache.default_folder())
-    for piece in progress.track(found, total=len(files), description=f"reading {where}"):
+    for piece in progress.track(found, total=len(files), description=f"reading {printable(where)}"):
         if isinstance(piece, Skipped):
             skipped.append(piece)
             say(f"skipped: {piece.reason}")
@@ -110,7 +111,7 @@ def rows_of(
     rows = []
     for model in models:
         make = improvisers(model.name)
-        tasks = progress.track(cases, description=f"{model.name}: answers")
+        tasks = progress.track(cases, description=f"{printable(model.name)}: answers")
         answers = [answered(case, make, voice) for case in tasks]
         figures = judge.judged([answer for answer, _ in answers], cases, index)
         figures |= likelihoods(model, cases, progress)
@@ -136,7 +137,7 @@ def likelihoods(model: Model, cases: Sequence[Case], progress: Progress) -> dict
     for mind, suffix in ((model.network, ""), (model.remembering, "_memory")):
         if mind is None:
             continue
-        doing = f"{model.name}: nats" + (", memory" if suffix else "")
+        doing = f"{printable(model.name)}: nats" + (", memory" if suffix else "")
         real = [
             nats(mind, trading(case, case.answer))
             for case in progress.track(cases, description=f"{doing}, answers")
@@ -148,7 +149,7 @@ def likelihoods(model: Model, cases: Sequence[Case], progress: Progress) -> dict
     mind = model.remembering or model.network
     likelier, told = [], []
     for case, own, foil in zip(
-        cases, real, progress.track(foils(cases), description=f"{model.name}: foils"), strict=True
+        cases, real, progress.track(foils(cases), description=f"{printable(model.name)}: foils"), strict=True
     ):
         if foil is None:
             continue
@@ -205,7 +206,9 @@ def benchmark_rows(models: Sequence[Model], rolls: Sequence[framewise.Roll], pro
         for mind, suffix in ((model.network, ""), (model.remembering, "_memory")):
             if mind is None:
                 continue
-            task = progress.add_task(f"{model.name}{', memory' * bool(suffix)}", total=sum(map(len, rolls)))
+            task = progress.add_task(
+                f"{printable(model.name)}{', memory' * bool(suffix)}", total=sum(map(len, rolls))
+            )
             scored = framewise.score(mind, rolls, partial(progress.advance, task))
             figures[f"nats_per_frame{suffix}"] = Figure(scored.all_frames)
             figures[f"nats_per_frame_first_out{suffix}"] = Figure(scored.first_left_out)

@@ -63,6 +63,7 @@ def command(
     from jamd.errors import BundleError, UsageError
     from jamd.files import check_writable
     from jamd.plot import check_suffix
+    from jamd.shown import printable
     from jamd.training import charts, evaluation, framewise
     from jamd.training.tables import tables
 
@@ -76,13 +77,18 @@ def command(
     stderr = Console(stderr=True)
 
     def say(line: str) -> None:
-        stderr.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        stderr.print(printable(line), style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def improvisers(name: str) -> Callable[[], Improviser]:
         return replace(playing, model=name).improvisers()
 
     asked = [_model(name, playing) for name in dict.fromkeys(models or (playing.model,))]
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=stderr) as progress:
         if benchmark is not None:
             rolls = framewise.read_split(benchmark, split)

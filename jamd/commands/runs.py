@@ -285,9 +285,7 @@ def _told(value: object) -> str:
 
 def _plain(text: str) -> str:
     """Text that any terminal can print and rich leaves as it is."""
-    from rich.markup import escape
-
-    return escape(text.encode(errors="replace").decode())
+    return "\n".join(cell(line) for line in text.split("\n"))
 
 
 def _print(table: Any) -> None:
