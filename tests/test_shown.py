@@ -25,17 +25,9 @@ from jamd.plot import draw
 from jamd.shown import cell, printable
 from jamd.transport import Metre
 
-ODD = [
-    "Ba$$in",
-    "$\\frac{",
-    "漢字",
-    "[red]",
-    "[/x]",
-    "a\nb",
-    "\x1b[2J",
-    os.fsdecode(b"fl\xf6te"),
-    "\u202egnp",
-]
+NOT_UTF_8 = os.fsdecode(b"fl\xf6te")
+ODD = ["Ba$$in", "$\\frac{", "漢字", "[red]", "[/]", "a\nb", "\x1b[2J", NOT_UTF_8, "\u202egnp"]
+ODD_FILES = [name for name in ODD if "/" not in name]
 
 
 @pytest.mark.parametrize(
