@@ -132,7 +132,27 @@ def midi_case(rng: Random, seeds: Sequence[bytes]) -> bytes:
         if rng.random() < 0.7:
             tracks = [track + END for track in tracks]
         content = midi_file(tracks, form, division)
+        if rng.random() < 0.2:
+            content = lying(rng, content)
     return rmid(content) if rng.random() < 0.05 else content
+
+
+def lying(rng: Random, content: bytes) -> bytes:
+    """A whole file that says untrue things of itself, or has other bytes around its chunks."""
+    way = rng.randrange(5)
+    chunks = [found.start() for found in re.finditer(b"MTrk", content)] or [14]
+    at = rng.choice(chunks)
+    if way == 0:  # the number of tracks
+        return content[:10] + rng.choice((0, 1, 2, 3, 17, 0xFFFF)).to_bytes(2, "big") + content[12:]
+    if way == 1:  # a track's length
+        (size,) = struct.unpack_from(">L", content.ljust(at + 8, b"\0"), at + 4)
+        told = rng.choice((0, 1, size - 1, size + 1, size + 8, size // 2, 2 * size, 2**32 - 1)) % 2**32
+        return content[: at + 4] + told.to_bytes(4, "big") + content[at + 8 :]
+    if way == 2:  # a chunk of another kind
+        return content[:at] + b"XFIH" + rng.choice((0, 3, 2**31)).to_bytes(4, "big") + b"abc" + content[at:]
+    if way == 3:  # the header's length
+        return content[:4] + rng.choice((0, 5, 7, 14, 2**32 - 1)).to_bytes(4, "big") + content[8:]
+    return bytes(rng.choice((1, 128, 5000))) + content + bytes(rng.choice((0, 1, 60)))
 
 
 # Text of tokens: TOML, JSON, CSV

@@ -62,10 +62,38 @@ def midi() -> Seeds:
         midi_file([b"\x00\xff\x03\x02\xe4\xff" + odd + C + b"\x00\x99\x26\x40\x60\x89\x26\x00" + END]),
     )
     yield "wrapped.rmi", rmid(midi_file([C + END]))
+    yield from odd_music()
     piano = scale_chords(60, bars=4)
     yield "chords.mid", encode([Track("piano", messages_of(piano))], [(0.0, 120.0)], [(0.0, Metre(4, 4))])
     loose = [replace_start(note, 0.07 * ((7 * number) % 5 - 2)) for number, note in enumerate(piano[1:20])]
     yield "loose.mid", encode([Track("", messages_of(loose))], [], [])
+
+
+def odd_music() -> Seeds:
+    """What real files say in ways of their own: each is whole."""
+    modes = "00b0407f 00903c40 20b07b00 20903e40 20b07900 10803e00 00b0427f 00904040 20b07800 10b04200"
+    yield "modes.mid", midi_file([bytes.fromhex(modes) + END])
+    other = C.replace(b"\x3c", b"\x40")
+    foot = b"\x00\xb0\x40\x7f\x81\x40\xb0\x40\x00"
+    yield "hands.mid", midi_file([C + END, other + END, foot + END])
+    repeats = C[:4] + b"\x60\x90\x3c\x40\x00\x80\x3c\x00" * 3 + b"\x00\x90\x43\x40\x00\x80\x43\x00"
+    yield "repeats.mid", midi_file([repeats + END, C[:4] + b"\x83\x00\x80\x3c\x00" + END])
+    fingers = b"".join(bytes((0, 0x91 + n, 60 + n, 64, 0x30, 0x81 + n, 60 + n, 0)) for n in range(4))
+    said = bytes.fromhex("00b06500 00b06406 00b00604")
+    yield "mpe.mid", midi_file([said + foot[:4] + fingers + b"\x60\xb0\x40\x00" + END], form=0)
+    yield "mpe-unsaid.mid", midi_file([foot[:4] + fingers + b"\x60\xb0\x40\x00" + END], form=0)
+    kits = bytes.fromhex(
+        "00b1007f 00c100 00f00a411042124012150217f7 00f00843104c00007e00f7 00f00843104c08030702f7"
+    )
+    drums = b"".join(
+        C.replace(b"\x90", bytes([0x90 + n])).replace(b"\x80", bytes([0x80 + n])) for n in (1, 2, 3)
+    )
+    melody = bytes.fromhex("00f00a41104212401015001bf7") + C.replace(b"\x90", b"\x99")
+    yield "kits.mid", midi_file([kits + drums + END, C + END, melody.replace(b"\x80", b"\x89") + END])
+    yield "early-end.mid", midi_file([CONDUCTOR + C + END], form=0)
+    whole = midi_file([CONDUCTOR, C + END])
+    yield "miscounted.mid", whole[:11] + b"\x03" + whole[12:] + b"XFIH\0\0\0\2ab"
+    yield "mislaid.mid", bytes(128) + whole.replace(b"\0\0\0\x0c\0\x90", b"\0\0\0\x03\0\x90")
 
 
 def replace_start(note: Note, late_beats: float) -> Note:
@@ -83,6 +111,9 @@ def session() -> Seeds:
     ]
     tracks = [Track("player", messages_of(player)), Track("jamd", messages_of(own, channel=2))]
     yield "two-turns.mid", encode(tracks, [(0.0, 96.0), (4.0, 101.5)], [(0.0, Metre(4, 4))])
+    yield "one-note.mid", encode([Track("player", messages_of(player[:1])), Track("jamd", [])], [], [])
+    pads = messages_of(player[:5], channel=9)
+    yield "pads.mid", encode([Track("player", pads), Track("jamd", messages_of(own[:2]))], [], [])
     yield (
         "only-a-call.mid",
         encode(

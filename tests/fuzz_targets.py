@@ -30,7 +30,7 @@ from click.testing import CliRunner
 from fuzz_live import live
 from fuzz_mutations import Mutate
 
-from jamd import config, midichunks, midifile, profiles, sessions
+from jamd import config, midichunks, midifile, midiplay, midiread, midivoices, profiles, sessions
 from jamd.commands.models import command as models_command
 from jamd.errors import JamdError
 from jamd.midifile import Piece
@@ -40,6 +40,7 @@ from jamd.models.features import Place
 from jamd.models.mind import open_mind, teach
 from jamd.note import REST, Frame, Note, Onset
 from jamd.training import beats, packing, pieces, shards, sources
+from jamd.training.sampler import Sampler
 
 LONGEST_LINE = 2 * mutations.MOST_BYTES
 """Characters of an error, which may quote what it is about."""
@@ -120,11 +121,48 @@ def check_piece(piece: Piece) -> None:
     assert [at for at, _ in piece.metres] == sorted({at for at, _ in piece.metres})
 
 
+def check_nothing_lost(content: bytes) -> None:
+    """Each key that is struck is a note, once at an instant; it ends, and no sooner than its key is up."""
+    tracks = list(midiread.readings(content))
+    struck = {
+        (number, channel, pitch, beats)
+        for number, track in enumerate(tracks)
+        for channel, events in track.events.items()
+        for beats, kind, pitch, velocity in events
+        if kind == 0x90 and velocity
+    }
+    voices = midivoices.voices_of(tracks)
+    found = [
+        (voice.track, voice.channel, note.pitch, note.start_beats) for voice in voices for note in voice.notes
+    ]
+    assert len(found) == len(struck)
+    assert set(found) == struck
+    for voice in voices:
+        for note in voice.notes:
+            assert note.start_beats < note.up_beats <= note.end_beats < math.inf, note
+
+
+def check_played(tracks: Sequence[midiread.Reading]) -> None:
+    """What is played to an instrument: no key is struck while it is down, and none is left so."""
+    if any(track.port or track.pattern for track in tracks):
+        return  # of several instruments, or one after another, which may overlap
+    down: set[tuple[int, int]] = set()
+    for _, message in midiplay.played(tracks, drums=True):
+        if message.type in ("note_on", "note_off"):
+            key = message.channel, message.note
+            assert (key in down) == (message.type == "note_off"), message
+            down ^= {key}
+    assert not down
+
+
 def midi(content: bytes) -> bool:
     """A recording to learn from, or a call to answer."""
     content = midichunks.unwrapped(content)
     with one_line():
         check_piece(midifile.parsed(content, "case.mid"))
+    check_nothing_lost(content)
+    if one_in(8, content):
+        check_played(list(midiread.readings(content)))
     found_beats = one_in(64, content)  # which takes a hundred times as long as all else
     with one_line():
         piece = pieces.read(content, "case.mid", "case", "0" * 64, assume_grid=not found_beats)
@@ -164,7 +202,11 @@ def session(content: bytes) -> bool:
     assert all(0 <= early[0] <= late[0] for early, late in pairwise(timed))
     assert timed[-1][0] < math.inf
     with one_line():
-        check_quantised(pieces.read(content, "case.mid", "case", "0" * 64, assume_grid=True))
+        piece = pieces.read(content, "case.mid", "case", "0" * 64, assume_grid=True)
+    check_quantised(piece)
+    if one_in(8, content):  # however few turns it has, what is drawn of it to learn from is drawn at once
+        with one_line():
+            assert Sampler([piece], 64, seed=0).conversation(0).steps > 0
     return True
 
 
