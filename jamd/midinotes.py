@@ -102,40 +102,45 @@ def _hold(found: list[Press], events: Sequence[Event]) -> None:
     let_go: dict[int, list[Press]] = {}
     for press in found:
         let_go.setdefault(press.off, []).append(press)
-    pedal = sostenuto = False
-    down: set[int] = set()
-    caught: set[int] = set()  # keys that were down as the sostenuto was pressed
-    held: dict[int, list[Press]] = {}  # let go and held by a pedal, by key
+    pedal, sostenuto = False, NEVER  # the latter as the event that pressed it
+    held: dict[int, list[Press]] = {}  # let go and held by the pedal, by key
+    caught: dict[
+        int, list[Press]
+    ] = {}  # the same by the sostenuto, which holds keys that were down before it
+    again: set[int] = set()  # of these, struck again
     for number, (_, kind, key, value) in enumerate(events):
         for press in let_go.get(number, ()):
-            down.discard(press.key)
-            if pedal or press.key in caught:
+            if press.on < sostenuto or press.key in again:
+                caught.setdefault(press.key, []).append(press)
+            elif pedal:
                 held.setdefault(press.key, []).append(press)
             else:
                 press.end = number
         if kind == 0x90 and value:
-            for press in held.pop(key, ()):
-                press.end = number
-            down.add(key)
+            if key in caught:
+                again.add(key)
+            _end(held.pop(key, []) + caught.pop(key, []), number)
         elif kind == 0xB0 and key in CONTROLS:
             if key == PEDAL:
                 pedal = value >= 64
             elif key == SOSTENUTO:
-                if value >= 64 and not sostenuto:
-                    caught |= down
-                sostenuto = value >= 64
+                sostenuto = NEVER if value < 64 else number if sostenuto == NEVER else sostenuto
             elif key == RESET_CONTROLLERS:
-                pedal = sostenuto = False
-            if not sostenuto:
+                pedal, sostenuto = False, NEVER
+            if sostenuto == NEVER or key == ALL_SOUND_OFF:
+                for each, notes in caught.items():
+                    held.setdefault(each, []).extend(notes)
                 caught.clear()
-            if key == ALL_SOUND_OFF:
-                caught.clear()
-                silent = list(held)
-            else:
-                silent = [] if pedal else [each for each in held if each not in caught]
-            for each in silent:
-                for press in held.pop(each):
-                    press.end = number
+                again.clear()
+            if not pedal or key == ALL_SOUND_OFF:
+                for notes in held.values():
+                    _end(notes, number)
+                held.clear()
+
+
+def _end(notes: Sequence[Press], number: int) -> None:
+    for press in notes:
+        press.end = number
 
 
 def sounding(events: Sequence[Event], controlled: bool) -> dict[int, list[Press]]:

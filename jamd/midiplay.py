@@ -38,29 +38,36 @@ def played(tracks: Sequence[Reading], drums: bool) -> list[tuple[float, mido.Mes
     notes = [note for voice in voices_of(tracks) for note in voice.notes]
     end_beats = max((note.end_beats for note in notes), default=0.0)
     kits = None if drums else DrumParts(tracks)
-    rows = [row for group in groups_of(tracks) for row in _rows(group, tracks, end_beats, kits)]
+    rows: list[Row] = []
+    strikes: dict[tuple[int, int, int, int], list[_Strike]] = {}  # by pattern, port, channel and pitch
+    for group in groups_of(tracks):
+        rows += _controls(group, tracks, end_beats, kits)
+        for key, strike in _strikes(group, tracks, end_beats, kits):
+            strikes.setdefault(key, []).append(strike)
+    for (_, _, channel, pitch), struck in strikes.items():
+        for strike in _one_key(sorted(struck, key=lambda strike: strike.start)):
+            rows.append((*strike.start, [0x90 | channel, pitch, strike.velocity]))
+            rows.append((*strike.up, [0x80 | channel, pitch, strike.release_velocity]))
     rows.sort(key=lambda row: row[:2])
     changes = sorted({at: tempo for track in tracks for at, tempo in track.tempos.items()}.items())
     seconds = _seconds((beats for beats, _, _ in rows), changes)
     return [(at, mido.Message.from_bytes(message)) for at, (_, _, message) in zip(seconds, rows, strict=True)]
 
 
-def _rows(group: Group, tracks: Sequence[Reading], end_beats: float, kits: DrumParts | None) -> Iterator[Row]:
-    strikes: dict[tuple[int, int], list[_Strike]] = {}
+def _strikes(
+    group: Group, tracks: Sequence[Reading], end_beats: float, kits: DrumParts | None
+) -> Iterator[tuple[tuple[int, int, int, int], _Strike]]:
+    """A group's strikes, each with its key's pattern, port, channel and pitch."""
     for press in presses(group.events, group.controlled):
-        track, channel = group.voices[press.key // VOICE]
-        if kits and group.zone is None and kits.has(tracks[track].port, channel, press.start_beats):
+        number, channel = group.voices[press.key // VOICE]
+        track = tracks[number]
+        if kits and group.zone is None and kits.has(track.port, channel, press.start_beats):
             continue
         if press.start_beats <= end_beats:
-            up = _up(press, tracks[track].end_beats, end_beats)
+            up = _up(press, track.end_beats, end_beats)
             release = _release_velocity(press, group)
             strike = _Strike(press.velocity, release, (press.start_beats, press.on), up)
-            strikes.setdefault((channel, press.pitch), []).append(strike)
-    for (channel, pitch), struck in strikes.items():
-        for strike in _one_key(struck):
-            yield *strike.start, [0x90 | channel, pitch, strike.velocity]
-            yield *strike.up, [0x80 | channel, pitch, strike.release_velocity]
-    yield from _controls(group, tracks, end_beats, kits)
+            yield (track.pattern, track.port, channel, press.pitch), strike
 
 
 def _release_velocity(press: Press, group: Group) -> int:

@@ -297,8 +297,8 @@ def test_a_file_is_played_as_it_is_written(tmp_path: Path) -> None:
     slower = b"\x60\xff\x51\x03\x0f\x42\x40" + END
     path.write_bytes(file_of(slower, pedal + MIDDLE_C + MIDDLE_C + END))
     assert [(seconds, str(message)) for seconds, message in midifile.performance(path)] == [
-        (0.0, "note_on channel=0 note=60 velocity=64 time=0"),
         (0.0, "control_change channel=2 control=64 value=127 time=0"),
+        (0.0, "note_on channel=0 note=60 velocity=64 time=0"),
         (0.0, "program_change channel=2 program=5 time=0"),
         (0.0, "pitchwheel channel=2 pitch=2048 time=0"),
         (0.5, "note_off channel=0 note=60 velocity=0 time=0"),
