@@ -27,7 +27,7 @@ from jamd.events import Event, Failed
 from jamd.improviser import Due, Improviser, no_hurry
 from jamd.models.features import Place
 from jamd.note import Frame
-from jamd.priority import content, keep_to
+from jamd.priority import keep_to
 from jamd.settings import Settings
 from jamd.worker import MOST_WAITING, Frames, Post, ThreadWorker, Worker, reason_of
 
@@ -189,7 +189,6 @@ def _live(far: socket.socket, improvisers: Improvising, cores: frozenset[int]) -
     try:
         _keep_apart(far)
         keep_to(cores)
-        content()
         tell = _teller(far)
         try:
             worker = ThreadWorker(improvisers(), tell, cores).start()
