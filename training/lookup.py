@@ -18,7 +18,7 @@ from jamd.training.recording import Recording, Skipped
 FORMAT = f"7, {STEPS_PER_BEAT} steps, {KEYS} keys from {LOWEST_PITCH}, {packing.LAYOUT}"
 """Of what the cache keeps for a file. Raise its number with every change to what reading a file gives."""
 LARGEST_BYTES = 4 * 2**20
-"""Nine times the largest of 4,030 pieces. Reading one takes up to fifty times its size in memory."""
+"""Nine times the largest of 4,030 pieces. Reading one takes up to 130 times its size in memory."""
 
 
 @dataclass(frozen=True, slots=True)
