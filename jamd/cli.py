@@ -93,7 +93,9 @@ class Commands(click.Group):
             if not streams.is_of_streams(error):
                 raise
             status = _unsaid(error)
-        if (fault := streams.fault_of(sys.stdout)) is not None:  # it is met here and not as Python ends
+        if (
+            fault := streams.fault_of(sys.stdout) or next(iter(streams.missed), None)
+        ) is not None:  # it is met here and not as Python ends
             status = _unsaid(fault) or status
         if streams.fault_of(sys.stderr) is not None:
             streams.let_go(sys.stderr)

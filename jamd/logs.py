@@ -22,6 +22,7 @@ from typing import Any
 
 import click
 
+from jamd import streams
 from jamd.ending import Ended
 from jamd.errors import JamdError
 from jamd.private import file_mode, is_own, made_again, make_folder
@@ -47,9 +48,11 @@ log = logging.getLogger(__name__)
 
 def say(text: str) -> None:
     """A plain fact of a session: a line on stdout, and one in the log."""
-    with suppress(OSError):  # the music goes on, and the program tells of it as it ends
+    try:
         click.echo(printable(text))
         sys.stdout.flush()
+    except OSError as error:  # the music goes on, and the program tells of it as it ends
+        streams.missed.append(error)
     log.info("%s", text, extra=SAID)
 
 

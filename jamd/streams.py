@@ -14,10 +14,15 @@ UNWRITABLE = frozenset(
 """What a stream says on which nothing can be written; an error about a file has its name as well."""
 
 
+missed: list[OSError] = []
+"""Why something was not said that is not worth ending a session for."""
+
+
 def stand_in() -> None:
     """Put streams that lead nowhere in the place of those that the program was started without: else what is
     opened next gets their numbers, and what others print on these would end up in it. Names of files that
     are not UTF-8, and letters that the terminal has not, are printed as escapes."""
+    missed.clear()
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
