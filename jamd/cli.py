@@ -74,6 +74,7 @@ class Commands(click.Group):
         _without_home()
         streams.stand_in()
         status: Any
+        named["obj"] = list(sys.argv[1:] if args is None else args)  # what was told, for who tells it again
         try:
             status = super().main(args, *rest, **named)
         except click.exceptions.NoArgsIsHelpError as error:

@@ -38,6 +38,7 @@ HELP: dict[str, tuple[click.ParamType, str]] = {  # type: ignore[type-arg]
     "patience": (click.IntRange(0), "End after so many scorings without a better one; 0: never early."),
 }
 AUTOMATIC = "by the amount of music; {} from scratch"
+FROM_SCRATCH = {"check_updates": "a 20th of all, {} at most,"}
 SAME = ("seed", "dropout")
 """What is the same either way."""
 
@@ -52,7 +53,8 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     command = update_wrapper(gathered, function)
     for name, (kind, text) in reversed(HELP.items()):
-        default = str(ANEW[name]) if name in SAME else AUTOMATIC.format(ANEW[name])
+        default = FROM_SCRATCH.get(name, "{}").format(ANEW[name])
+        default = default if name in SAME else AUTOMATIC.format(default)
         option = click.option(f"--{name.replace('_', '-')}", type=kind, show_default=default, help=text)
         command = option(command)
     return command

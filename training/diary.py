@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,10 @@ from jamd.training import checkpoint, runs
 from jamd.training.fit import Progress, Scores, State, Weights
 from jamd.training.runs import Run
 
+WRITE_SECONDS = 5.0
+"""From one writing of the best weights to the next, at least: with every scoring they may be better."""
+NOT_SCORED = Scores(*(math.nan,) * 4)
+"""What the row of an epoch says that was over between two scorings."""
 EVENTS = "events"
 """What the names of TensorBoard's files begin with."""
 Sample = Callable[[Path, int], None]
@@ -46,7 +51,9 @@ class RunDiary:
         self._run, self._card, self._show, self._sample = run, card, show, sample
         self._epoch_sequences, self._checkpoint_epochs = epoch_sequences, checkpoint_epochs
         self._began = time.monotonic() - seconds_before
-        self._epochs = epochs_before
+        self._epochs = self._told_epochs = epochs_before
+        self._best: tuple[Weights, dict[str, Any]] | None = None
+        self._wrote, self._checkpointed = -math.inf, -1
         # Not its SummaryWriter, which writes in a thread of its own: a full disk would end that thread, and
         # the training would wait for ever once the queue to it is full.
         with _writing(run.folder / EVENTS):
@@ -55,13 +62,15 @@ class RunDiary:
                 close_to_others(made)
 
     def report(self, now: Progress) -> None:
-        if now.scores is not None:
+        epochs = now.sequences // self._epoch_sequences
+        if now.scores is not None or epochs > self._told_epochs:
+            self._told_epochs = epochs
             row = {
                 "epoch": now.sequences / self._epoch_sequences,
                 "updates": now.updates,
                 "seconds": time.monotonic() - self._began,
                 "learned_nats_per_step": now.nats_per_step,
-                **asdict(now.scores),
+                **asdict(now.scores or NOT_SCORED),
             }
             path = self._run.folder / runs.LOSSES
             made_again(path.parent)
@@ -72,7 +81,7 @@ class RunDiary:
                     if new:
                         writer.writeheader()
                     writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
-            names = ("learned_nats_per_step", *asdict(now.scores))
+            names = ("learned_nats_per_step", *(asdict(now.scores) if now.scores else ()))
             values = [Summary.Value(tag=name, simple_value=row[name]) for name in names]
             event = Event(wall_time=time.time(), step=now.updates, summary=Summary(value=values))
             with _writing(self._run.folder / EVENTS):
@@ -81,17 +90,34 @@ class RunDiary:
         self._show(now)
 
     def keep(self, weights: Weights, scores: Scores, updates: int) -> None:
-        header = {**self._card, "scores": asdict(scores), "updates": updates}
-        bundle.write(self._run.folder / runs.MODEL, weights, header)
+        self._best = weights, {**self._card, "scores": asdict(scores), "updates": updates}
+        if time.monotonic() - self._wrote > WRITE_SECONDS:
+            self._write_best()
+
+    def _write_best(self) -> None:
+        if self._best is not None:
+            bundle.write(self._run.folder / runs.MODEL, *self._best)
+            self._best, self._wrote = None, time.monotonic()
 
     def epoch(self, number: int, state: State) -> None:
         before, self._epochs = self._epochs, number
         if number // self._checkpoint_epochs > before // self._checkpoint_epochs:
-            checkpoint.write(self._run.folder / runs.CHECKPOINT, state, dict(self._card))
+            self._checkpoint(state)
         if self._sample is not None and (self._run.folder / runs.MODEL).exists():
+            self._write_best()
             self._sample(self._run.folder, number)
 
+    def end(self, state: State) -> None:
+        if self._checkpointed != state.updates:
+            self._checkpoint(state)
+
+    def _checkpoint(self, state: State) -> None:
+        self._write_best()
+        checkpoint.write(self._run.folder / runs.CHECKPOINT, state, dict(self._card))
+        self._checkpointed = state.updates
+
     def close(self) -> None:
+        self._write_best()
         with _writing(self._run.folder / EVENTS):
             self._events.close()
 

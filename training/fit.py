@@ -26,7 +26,12 @@ LOWEST_RATE = 0.02
 """Of the full learning rate, at the end of its half cosine."""
 SMALL_BATCHES = 0.2
 """The first fifth of a training uses batches of half the size: the number of updates bounds the start."""
-
+CHECKS, MOST_UNCHECKED = 20, 250
+"""How often a training is scored at least, so that its losses are a curve, and how many updates may go by
+without."""
+LEAST_SHARE = 0.02
+"""Of one update in the running mean of what is learned; where an epoch has fewer updates than fifty, the mean
+is over an epoch."""
 
 KEEPING = 4.0
 """How much more than one of what is learned a nat of what is kept weighs. As much is won as with 1, and half
@@ -110,6 +115,9 @@ class Diary(Protocol):
     def epoch(self, number: int, state: State) -> None:
         """A pass over the music is over."""
 
+    def end(self, state: State) -> None:
+        """The training is, for now."""
+
 
 def begin(model: nn.Module, recipe: Recipe) -> State:
     """A training before its first update."""
@@ -168,9 +176,11 @@ def fit(
     device: torch.device,
     diary: Diary,
     teacher: nn.Module | None = None,
-) -> None:
-    """Train on from `state` until the recipe's epochs are over, or its patience is. What is rehearsed is
-    learned from the `teacher`.
+    stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Train on from `state` until the recipe's epochs are over, or its patience is, and return True; or until
+    `stop` says so in any of the processes, which ends the update in hand, and return False. What is rehearsed
+    is learned from the `teacher`.
 
     `questions` are what the model is scored by; `epoch_sequences` are a pass over the music. The same music,
     recipe and number of threads give the same weights on a CPU, in one go or resumed. KeyboardInterrupt ends
@@ -227,7 +237,8 @@ def fit(
         state.updates += 1
         seen = state.mean_nats
         if learned:  # by chance all may be rehearsed
-            state.mean_nats = value if math.isnan(seen) else 0.98 * seen + 0.02 * value
+            share = 1.0 if math.isnan(seen) else min(1.0, max(LEAST_SHARE, size / epoch_sequences))
+            state.mean_nats = value if share == 1 else (1 - share) * seen + share * value
         last = state.sequences >= of_sequences
         scoring = last or state.updates % recipe.check_updates == 0
         epochs = state.sequences // epoch_sequences  # one batch may be several passes over a few pieces
@@ -238,6 +249,21 @@ def fit(
         diary.report(Progress(state.sequences, of_sequences, state.updates, state.mean_nats, *scored))
         if epochs > epoch:
             diary.epoch(epochs, state)
+        if group.total(float(stop()))[0] and not last:  # all must end at the same update
+            return False
+    return True
+
+
+def updates_in(sequences: int, batch: int) -> int:
+    """How many updates a training on so many sequences has."""
+    half = max(1, batch // 2)
+    small = math.ceil(SMALL_BATCHES * sequences / half)
+    return small + max(0, math.ceil((sequences - small * half) / batch))
+
+
+def check_updates(sequences: int, batch: int, checks: int = CHECKS) -> int:
+    """The updates from one scoring to the next for so many `checks` of a training, or some more."""
+    return max(1, min(MOST_UNCHECKED, updates_in(sequences, batch) // checks))
 
 
 def impatient(state: State, recipe: Recipe) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 from rich.console import Console
 
+from jamd.errors import JamdError
 from jamd.improviser import Improviser
 from jamd.models import bundle
 from jamd.models.bundle import Bundle
@@ -18,9 +18,10 @@ from jamd.training.cases import cases_of
 from jamd.training.conversations import Conversation
 from jamd.training.corpus import Corpus
 from jamd.training.personal import Outcome, Personal
+from jamd.training.place import Place
 from jamd.training.plan import Plan
 from jamd.training.report import Read, Report, read_of, verdict
-from jamd.training.runs import Run
+from jamd.training.runs import MODEL, Run
 from jamd.training.split import hashes_of
 from jamd.voice import Voice
 
@@ -29,18 +30,26 @@ MOST_ROWS = 1000
 WIDE_COLUMNS = 140
 
 
-def why_not(output: Path, made: Personal, outcome: Outcome, device: torch.device) -> str | None:
+def why_not(place: Place, run: Run, made: Personal, outcome: Outcome, device: torch.device) -> str | None:
     """Why the new model should not be written, None if it should: it is no better than what it began with, or
-    what is in its place is better."""
+    what is in its place is better, or came there meanwhile."""
+    output = place.path
+    if place.replace:
+        return None
     change = outcome.own.change_percent.value
     if not outcome.is_gain:
         return (
             f"what was learned is no better than {made.start.name} on {personal.OWN} ({change:+.1f} %), so"
             f" {output} is not written; more recordings may help, --replace writes it anyway"
         )
-    if not output.is_file():
+    if fault := place.why_not():
+        return f"{fault}; the new model is {run.folder / MODEL}, --replace overwrites what is there"
+    if not output.is_file() or place.holds_unjudged(run.name):
         return None
-    there = bundle.read(output)
+    try:
+        there = bundle.read(output)
+    except JamdError as error:
+        return f"{error}; it is kept, --replace overwrites it"
     if there.header["arch"] not in networks.ARCHITECTURES or there.header.get("key") != "C":
         return f"{output} is a model of another kind that cannot be compared; --replace overwrites it"
     known = personal.known(there.header)

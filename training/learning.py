@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from jamd.plot import draw
 from jamd.refuge import write_again
 from jamd.rendering import render
 from jamd.training import checkpoint, fit, group, networks, runs
+from jamd.training.asking import Standing
 from jamd.training.diary import RunDiary
 from jamd.training.lock import locked
 from jamd.training.music import Music
@@ -42,6 +43,8 @@ class _Silent:
 
     def epoch(self, number: int, state: fit.State) -> None: ...
 
+    def end(self, state: fit.State) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Learning:
@@ -57,69 +60,133 @@ class Learning:
     sample_epochs: int
     start: Weights | None = None
     """The weights to begin with; None for chance."""
+    standing: Standing = field(default_factory=Standing)
 
-    def run(self, resume: str | None, show: Callable[[fit.Progress], None], say: Say) -> Run:
-        """Train, from the beginning or from a run's last checkpoint, and return the run as it ended:
-        finished, stopped by KeyboardInterrupt, or failed because the loss was no number. Raises JamdError."""
+    def run(
+        self,
+        resume: Path | str | None,
+        show: Callable[[fit.Progress], None],
+        say: Say,
+        then: Callable[[Run], None] = lambda run: None,
+    ) -> Run:
+        """Train, from the beginning or from where a run was left, do `then` what is to be done with the
+        weights, and return the run as it ended: finished, stopped when it was asked to, or failed because the
+        loss was no number. Who is asked to end and has no model for it, or is asked again, leaves by
+        KeyboardInterrupt, and the run goes on from there. Raises JamdError."""
         if 1 < group.size() > self.recipe.batch // 2:  # the first batches are of half the size
             raise UsageError(f"{group.size()} processes need --batch {2 * group.size()} at least")
         torch.manual_seed(self.recipe.seed)
         state = fit.begin(self._network(self.recipe.dropout), self.recipe)
-        run = self._begin(resume, state)
+        about = self._about()
+        if resume is not None:
+            run = runs.find(str(resume), self.parent)
+        else:
+            run = runs.create(self.parent, self.name, about) if group.rank() == 0 else Run(Path(), about)
         if group.rank() != 0:
+            if resume is not None:
+                self._restore(run, state)
             self._fit(state, _Silent())
             return run
+        self.standing.run = run
         with locked(run.folder):
-            run, seconds = runs.resumed(run, state.updates) if resume is not None else (run, 0.0)
+            seconds = 0.0
+            if resume is not None:
+                self._restore(runs.read(run.folder), state)
+                run, seconds = runs.resumed(run, state.updates)
             say(f"run {run.folder}")
-            sample = self._sample if self.sample_epochs and self.music.cases else None
-            diary = RunDiary(
-                run,
-                self.card,
-                self.music.epoch_sequences,
-                self.checkpoint_epochs,
-                sample,
-                show,
-                state.sequences // self.music.epoch_sequences,
-                seconds,
-            )
-            try:
-                how = self._fit(state, diary)
-            except JamdError as error:
-                with suppress(JamdError):  # a disk that is full is full for this too
+            how = self._learned(run, state, seconds, show)
+            if how["state"] == runs.STOPPED:
+                say(f"stopped after {state.updates} updates; `--resume {run.name}` goes on from there")
+            return self._made(run, how, then)
+
+    def _learned(
+        self, run: Run, state: fit.State, seconds: float, show: Callable[[fit.Progress], None]
+    ) -> dict[str, str]:
+        """How the training went, with its weights in the run's folder."""
+        sample = self._sample if self.sample_epochs and self.music.cases else None
+        diary = RunDiary(
+            run,
+            self.card,
+            self.music.epoch_sequences,
+            self.checkpoint_epochs,
+            sample,
+            show,
+            state.sequences // self.music.epoch_sequences,
+            seconds,
+        )
+        try:
+            how = self._fit(state, diary)
+        except (JamdError, KeyboardInterrupt) as error:
+            with suppress(JamdError):  # a disk that is full is full for this too
+                diary.close()
+            with suppress(JamdError):
+                if isinstance(error, JamdError):
                     runs.ended(run, runs.FAILED, reason=str(error))
-                with suppress(JamdError):
-                    diary.close()
-                raise
-            diary.close()
-            run = runs.ended(run, **how)
+                else:
+                    self._cut_off(run)
+            raise
+        diary.close()
         if not (run.folder / runs.MODEL).exists():
+            if how["state"] == runs.STOPPED:
+                self._cut_off(run)
+                raise KeyboardInterrupt
+            runs.ended(run, **how)
             raise JamdError(
-                f"the training ended before any weights were scored; `--resume {run.name}` goes on"
-                if how["state"] == runs.STOPPED and (run.folder / runs.CHECKPOINT).exists()
-                else f"the training ended before any weights were scored ({how.get('reason', 'stopped')})"
+                f"the training ended before any weights were scored ({how.get('reason', how['state'])})"
             )
-        return run
+        return how
+
+    def _made(self, run: Run, how: Mapping[str, str], then: Callable[[Run], None]) -> Run:
+        """The run with what became of its weights written down."""
+        try:
+            then(Run(run.folder, {**run.about, **how}))
+        except KeyboardInterrupt:
+            if self.standing.decided:
+                runs.ended(run, how["state"], reason=f"interrupted while {self.standing.doing}")
+            else:
+                self._cut_off(run)
+            raise
+        except JamdError as error:
+            if self.standing.decided:
+                runs.ended(run, **how)
+            else:
+                with suppress(JamdError):
+                    runs.ended(run, runs.UNJUDGED, reason=str(error))
+            raise
+        with self.standing.asked.held():
+            return runs.ended(run, **how)
+
+    def _cut_off(self, run: Run) -> None:
+        """Write down that the run was asked to end before all was done with its weights."""
+        tuned = self.start is not None and (run.folder / runs.MODEL).exists()
+        state = runs.UNJUDGED if tuned else runs.INTERRUPTED
+        with self.standing.asked.held(forget=True):
+            runs.ended(run, state, reason=f"interrupted while {self.standing.doing}")
 
     def _fit(self, state: fit.State, diary: fit.Diary) -> dict[str, str]:
         """Train to the end and say how it came."""
-        music = self.music
+        music, asked = self.music, self.standing.asked
         try:
-            fit.fit(
-                state,
-                music.source,
-                music.questions(),
-                music.epoch_sequences,
-                self.recipe,
-                self.device,
-                diary,
-                self._teacher(),
-            )
+            with asked.patiently():
+                over = fit.fit(
+                    state,
+                    music.source,
+                    music.questions(),
+                    music.epoch_sequences,
+                    self.recipe,
+                    self.device,
+                    diary,
+                    self._teacher(),
+                    asked.stop,
+                )
+                diary.end(state)
         except KeyboardInterrupt:
+            if asked.number is not None:  # for the second time: now, and not in order
+                raise
             return {"state": runs.STOPPED}
         except FloatingPointError as error:
             return {"state": runs.FAILED, "reason": str(error)}
-        return {"state": runs.FINISHED}
+        return {"state": runs.FINISHED if over else runs.STOPPED}
 
     def _teacher(self) -> torch.nn.Module | None:
         """The model as it was before, if there was one."""
@@ -133,9 +200,9 @@ class Learning:
             model.load_state_dict({name: torch.tensor(array) for name, array in self.start.items()})
         return model
 
-    def _begin(self, resume: str | None, state: fit.State) -> Run:
-        """The run, new or old. `state` is put where it left off."""
-        about = {
+    def _about(self) -> dict[str, Any]:
+        """What run.json says of a training."""
+        return {
             **self.card,
             "name": self.name,
             "device": str(self.device),
@@ -143,23 +210,21 @@ class Learning:
             "torch": torch.__version__,
             "processes": group.size(),
         }
-        if resume is None:
-            return runs.create(self.parent, self.name, about) if group.rank() == 0 else Run(Path(), about)
-        run = runs.find(resume, self.parent)
+
+    def _restore(self, run: Run, state: fit.State) -> None:
+        """Put `state` where a run left it: at its last checkpoint, or at its beginning where it has none
+        yet."""
         path = run.folder / runs.CHECKPOINT
-        if not path.exists():
-            raise JamdError(f"{run.folder} has no checkpoint to go on from; train from the beginning")
-        before, now = (
-            {name: card.get(name) for name in NETWORK_FIELDS} for card in (checkpoint.about(path), self.card)
-        )
+        begun = checkpoint.about(path) if path.exists() else run.about
+        before, now = ({name: card.get(name) for name in NETWORK_FIELDS} for card in (begun, self.card))
         now = json.loads(json.dumps(now))  # as the checkpoint has it
         if before != now:
             different = "; ".join(_differences(before, now))
             raise UsageError(
                 f"run {run.name} was begun otherwise ({different}); resume with the same options"
             )
-        checkpoint.read_into(path, state)
-        return run
+        if path.exists():
+            checkpoint.read_into(path, state)
 
     def _sample(self, folder: Path, epoch: int) -> None:
         """Answers of the best weights so far to held-out calls."""

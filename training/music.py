@@ -27,7 +27,7 @@ from jamd.training.sampler import Sampler
 
 BENCHMARK_SUFFIX = ".npz"
 QUESTIONS = 96
-"""At most: a few held-out songs are asked about twice over, not a hundred times."""
+"""At most: held-out songs are asked about once, as they are at every check; a few of them twice over."""
 QUESTION_BATCH = 16
 SAMPLES = 2
 MOST_ASKED = 200
@@ -115,7 +115,8 @@ def anew(corpus: Corpus, steps: int, seed: int, emphasis: Mapping[str, float], s
     sampler = Sampler(teach, steps, seed, emphasis=weights)
     # the same questions at every check, and in every training
     check = Sampler(held_out, steps, seed=0, augment=False)
-    questions = min(QUESTIONS, 2 * math.ceil(held_out.lengths_steps.sum() / steps))
+    once = math.ceil(held_out.lengths_steps.sum() / steps)
+    questions = min(QUESTIONS, max(once, min(2 * once, QUESTION_BATCH)))
     epoch_sequences = math.ceil(teach.lengths_steps.sum() / steps)
     return Music(
         sampler,

@@ -132,10 +132,10 @@ def recipe_for(divided: Split, steps: int, given: Mapping[str, Any]) -> dict[str
         "dropout": 0.1,
         "weight_decay": 0.0,
         "average": tuning.AVERAGE,
-        "check_updates": max(5, updates // tuning.CHECKS),
         "patience": tuning.PATIENCE,
-    }
-    return suited | dict(given)
+    } | dict(given)
+    every = fit.check_updates(suited["epochs"] * passed, suited["batch"], tuning.CHECKS)
+    return {"check_updates": every, **suited}
 
 
 def account(start: Bundle, divided: Split, names: bool) -> dict[str, Any]:
@@ -174,8 +174,9 @@ def known(header: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(data.get("learned_before", [])).union(*told)
 
 
-def outcome(personal: Personal, learned: Weights, device: torch.device) -> Outcome:
-    """How far to go towards what was learned, and what that is worth beside the start."""
+def outcome(personal: Personal, best: Bundle, device: torch.device) -> Outcome:
+    """How far to go towards what was learned, and what that is worth beside the start. `best` is what a run
+    has: its best weights, or, where it was judged before, those that came of them."""
     start = personal.start
     model = networks.build(start.header["arch"], start.settings, 0.0).to(device)
 
@@ -187,8 +188,10 @@ def outcome(personal: Personal, learned: Weights, device: torch.device) -> Outco
         return score
 
     watched = nats_per_step(personal.watched)
-    way = tuning.how_far(start.weights, learned, watched, nats_per_step(personal.kept))
-    weights = tuning.between(start.weights, learned, way)
+    way, weights = best.header.get("way"), best.weights
+    if way is None:
+        way = tuning.how_far(start.weights, weights, watched, nats_per_step(personal.kept))
+        weights = tuning.between(start.weights, weights, way)
     kept = [[conversation] for conversation in personal.kept]
     own, general = (
         beside(name, model, asked, start.weights, weights, device)

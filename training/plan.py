@@ -7,18 +7,26 @@ from pathlib import Path
 
 import torch
 
+from jamd.training.asking import Standing
+from jamd.training.place import Place
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Where a training's outcome goes, and how it works. `command` and `created` are for the card; `steps`
-    are those of a sequence; `resume` names a run to go on with."""
+    are those of a sequence; `resume` is the folder of a run to go on with."""
 
-    output: Path
+    place: Place
     command: str
     created: str
     steps: int
     device: torch.device
     runs: Path
-    resume: str | None
+    resume: Path | None
     checkpoint_epochs: int | None
     sample_epochs: int
+    standing: Standing
+
+    @property
+    def output(self) -> Path:
+        return self.place.path

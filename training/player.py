@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from jamd.errors import JamdError
+from jamd.errors import BundleError, JamdError
 from jamd.models import bundle
 from jamd.models.bundle import Bundle
-from jamd.training import anew, fit, group, judging, personal, runs
+from jamd.training import anew, asking, fit, judging, personal, runs
 from jamd.training.corpus import Corpus
 from jamd.training.learning import Learning
 from jamd.training.lock import waiting_for
 from jamd.training.personal import Outcome, Personal
 from jamd.training.plan import Plan
+from jamd.training.runs import Run
 from jamd.training.showing import Showing
 from jamd.training.split import Split, hashes_of, split
 
@@ -24,25 +25,18 @@ CHECKPOINTS = 8
 """Over a training: an epoch may be a matter of seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What was asked of the outcome: `replace` a better model, `names` of the pieces in the bundle."""
-
-    replace: bool = False
-    names: bool = False
-
-
 def train(
-    plan: Plan, corpus: Corpus, start: Bundle, given: Mapping[str, Any], wishes: Wishes, showing: Showing
+    plan: Plan, corpus: Corpus, start: Bundle, given: Mapping[str, Any], names: bool, showing: Showing
 ) -> None:
-    """Learn on from `start`, judge, report, and write the model if it is better. Raises JamdError, and that
-    too when it is not."""
-    began = time.monotonic()
-    divided = _divided(corpus, start, plan.output)
+    """Learn on from `start`, judge, report, and write the model if it is better, with the `names` of the
+    pieces in it or without. Raises JamdError, and that too when it is not."""
+    began, standing = time.monotonic(), plan.standing
+    divided = _divided(corpus, start, plan)
     recipe = personal.recipe_for(divided, plan.steps, given)
     showing.say(personal.summary(divided))
+    standing.begin(asking.REHEARSING)
     showing.say(f"{start.name} plays with itself, to keep what it knows")
-    made = personal.prepared(start, divided, plan.steps, recipe["seed"], plan.device, wishes.names)
+    made = personal.prepared(start, divided, plan.steps, recipe["seed"], plan.device, names)
     card = {
         "arch": start.header["arch"],
         "settings": start.settings,
@@ -62,32 +56,61 @@ def train(
         plan.checkpoint_epochs or max(1, recipe["epochs"] // CHECKPOINTS),
         0,
         start.weights,
+        standing,
     )
-    with showing.learning() as show:
-        run = learning.run(plan.resume, show, showing.say)
-    if group.rank() != 0:
-        return
+    standing.given = lambda: _given(standing.run, start)
+    standing.begin(asking.LEARNING)
+    with ExitStack() as bar:
+        show = bar.enter_context(showing.learning())
+
+        def judge(run: Run) -> None:
+            bar.close()
+            _judge(plan, corpus, made, run, began, showing)
+
+        learning.run(plan.resume, show, showing.say, judge)
+
+
+def _judge(plan: Plan, corpus: Corpus, made: Personal, run: Run, began: float, showing: Showing) -> None:
+    """What a run has learned is judged, written and told of. Raises JamdError where it is not written."""
+    standing = plan.standing
+    standing.begin(asking.JUDGING)
     showing.say("judging")
     best = bundle.read(run.folder / runs.MODEL)
-    outcome = personal.outcome(made, best.weights, plan.device)
+    outcome = personal.outcome(made, best, plan.device)
     new = _bundle(run.folder / runs.MODEL, made, best, outcome)
-    bundle.write(new.path, new.weights, new.header, start.phrases)
     with waiting_for(plan.output.parent):
-        fault = None if wishes.replace else judging.why_not(plan.output, made, outcome, plan.device)
-        if fault is None:
-            bundle.write(plan.output, new.weights, new.header, start.phrases)
+        fault = judging.why_not(plan.place, run, made, outcome, plan.device)
+        standing.begin(asking.WRITING)
+        with standing.asked.held():
+            bundle.write(new.path, new.weights, new.header, made.start.phrases)
+            if fault is None:
+                bundle.write(plan.output, new.weights, new.header, made.start.phrases)
+            elif plan.place.holds_unjudged(run.name):
+                plan.output.unlink()  # nobody but this run has put it there, before it was judged
+            standing.decided, standing.written = True, fault is None
+    standing.begin(asking.TELLING)
     judging.report(plan, run, corpus, made, outcome, new, time.monotonic() - began, fault is None)
     if fault is not None:
         raise JamdError(fault)
     anew.fail_if_failed(run, plan.output)
 
 
-def _divided(corpus: Corpus, start: Bundle, output: Path) -> Split:
+def _given(run: Run | None, start: Bundle) -> Bundle | None:
+    """The best weights of a run so far as a model that plays as `start` does."""
+    best = run and run.best()
+    if not best:
+        return None
+    memory = {name: start.header[name] for name in ("memory",) if name in start.header}
+    return Bundle(best.path, {**best.header, **memory}, best.weights, start.phrases)
+
+
+def _divided(corpus: Corpus, start: Bundle, plan: Plan) -> Split:
     """The pieces in three. What was learned from before, by the start or by the model that may be in the new
     one's place, does not judge. Raises JamdError when there is too little music."""
-    known = personal.known(start.header)
-    if output.is_file():
-        known |= personal.known(bundle.read_header(output))
+    known, output = personal.known(start.header), plan.output
+    if output.is_file() and not plan.place.holds_unjudged(plan.resume and plan.resume.name):
+        with suppress(BundleError):  # what is no model has learned from nothing
+            known |= personal.known(bundle.read_header(output))
     named = frozenset(hashes_of(corpus.held_out)) if corpus.named and corpus.spare else frozenset()
     try:
         return split(corpus.all, known, named)

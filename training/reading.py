@@ -32,6 +32,7 @@ CHUNK_FILES = 16
 CHUNKS_WAITING = 2
 """For each process, so that none waits for work; it bounds what was read and has not been asked for yet."""
 FEW_FILES = 8
+MOMENT_SECONDS = 0.3
 START_SECONDS = 0.5
 """So few are parsed, and as many as there is time for are looked up, sooner than a process has started."""
 
@@ -96,6 +97,7 @@ def _by_others(jobs: Sequence[Job], workers: int, reader: Reader) -> Iterator[Ou
             while waiting:
                 yield from waiting.popleft().result()
         except BrokenProcessPool as error:
+            time.sleep(MOMENT_SECONDS)  # what ended them may be a signal that is for us too
             raise JamdError("a process that read recordings was killed; was the memory full?") from error
 
 

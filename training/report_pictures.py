@@ -36,13 +36,13 @@ def curves(curve: Curve) -> bytes:
         figure = Figure(figsize=CURVES_INCHES, facecolor=PAPER, layout="constrained")
         axes = figure.subplots()
         axes.set_facecolor(PAPER)
-        marker = "." if len(curve.updates) < 3 else ""  # a line needs two points
-        axes.plot(
-            curve.updates, curve.learned, ":", color=FAINT, marker=marker, label="learned from, with dropout"
-        )
-        axes.plot(
-            curve.updates, curve.held_out, color=OWN_COLOUR, marker=marker, linewidth=2, label="held out"
-        )
+        for values, label, look in (
+            (curve.learned, "learned from, with dropout", {"color": FAINT, "linestyle": ":"}),
+            (curve.held_out, "held out", {"color": OWN_COLOUR, "linewidth": 2}),
+        ):
+            there = np.isfinite(values)  # between two scorings there is no held-out loss
+            marker = "." if there.sum() < 3 else ""  # a line needs two points
+            axes.plot(curve.updates[there], values[there], marker=marker, label=label, **look)
         axes.plot(
             curve.updates[curve.best], curve.held_out[curve.best], "o", color=OWN_COLOUR, label="the lowest"
         )

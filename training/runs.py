@@ -1,9 +1,10 @@
 """Run folders: each training leaves one, with all that is needed to judge it, repeat it, or go on with it.
 
 run.json               what was trained: settings, recipe, data by hash, command, machine, how it ended
-losses.csv             a row each time the held-out music was scored
+losses.csv             a row each time the held-out music was scored; between two scorings, one at the end of
+                       each epoch, without scores (nan)
 events.out.tfevents.*  the same for TensorBoard
-model.safetensors      the best weights so far, a bundle
+model.safetensors      the best weights so far, a bundle; in the end the model as it was judged
 checkpoint.safetensors where to go on from
 samples/               answers to held-out calls, as MIDI and PNG
 lock                   held by the process that trains
@@ -28,6 +29,8 @@ import platformdirs
 from jamd import private
 from jamd.errors import JamdError
 from jamd.files import read_whole, write_whole
+from jamd.models import bundle
+from jamd.models.bundle import Bundle
 from jamd.refuge import write_again
 from jamd.training.lock import is_locked
 
@@ -45,6 +48,10 @@ COLUMNS = (
     "offset_nats_per_attack",
 )
 RUNNING, FINISHED, STOPPED, FAILED, CUT_OFF = "running", "finished", "stopped", "failed", "cut off"
+INTERRUPTED, UNJUDGED = "interrupted", "unjudged"
+"""Stopped is a training that ended early when asked to, and of which a model was made all the same;
+interrupted one of which none was, or not all that belongs to it, and unjudged one that has learned, and of
+which it is not known what that is worth."""
 TOLD = {"arch": str, "recipe": dict, "data": dict, "created": str, "state": str}
 """What every run.json says, at least."""
 MOST_ABOUT_BYTES, MOST_LOSSES_BYTES = 1 << 24, 1 << 26
@@ -67,6 +74,11 @@ class Run:
         ended: it was cut off."""
         state = str(self.about["state"])
         return CUT_OFF if state == RUNNING and not is_locked(self.folder) else state
+
+    def best(self) -> Bundle | None:
+        """The best weights so far, if there are any. Raises BundleError when they are damaged."""
+        path = self.folder / MODEL
+        return bundle.read(path) if path.exists() else None
 
     def losses(self) -> list[dict[str, float]]:
         """The rows of losses.csv, oldest first. A last row without its end, as a kill or a full disk leaves

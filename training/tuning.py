@@ -27,9 +27,9 @@ from jamd.training.sampler import Sampler
 SHARE_REHEARSED = 0.5
 LEARNING_RATE = 2e-3
 AVERAGE = 0.99
-CHECKS = 12
-"""Scorings of what is watched over a training."""
-PATIENCE = 5
+CHECKS, PATIENCE = 48, 20
+"""Scorings of what is watched over a training, and how many in a row may bring nothing better: the losses of
+one that ends early are a curve too."""
 FEWEST_UPDATES = 60
 MOST_FORGOTTEN = 0.018
 """Of the nats on what the model used to play, the share by which they may rise. On 65 pieces by others they

@@ -67,7 +67,7 @@ def command(name: str | None, as_json: bool) -> None:
         pieces = entry.get("data", {}).get("learned_from", {}).get("pieces")
         nats = entry.get("scores", {}).get("nats_per_step")
         table.add_row(
-            cell(entry["name"]),
+            cell(entry["name"] + " (unjudged)" * ("unjudged" in entry)),
             entry["origin"],
             f"{entry['arch']} {_width(entry['settings'])}".strip(),
             f"{pieces} pieces" if pieces is not None else "",

@@ -103,7 +103,7 @@ def show(above: tuple[Path | None, bool], name: str, parent: Path | None, as_jso
     if rows:
         losses = Table(*(heading.replace("_", " ") for heading in rows[0]))
         for row in rows:
-            losses.add_row(*(f"{value:.6g}" for value in row.values()))
+            losses.add_row(*("" if value != value else f"{value:.6g}" for value in row.values()))
         _print(losses)
 
 
@@ -179,7 +179,7 @@ def compare(
     if plot is not None:
         from jamd.training import curves
 
-        curves.draw(plot, compared, "Nats a step over the epochs")
+        curves.draw(plot, compared, "Losses in nats a step")
 
 
 FACTS = (

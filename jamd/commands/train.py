@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -14,7 +15,11 @@ from jamd.errors import JamdError, UsageError
 from jamd.playing import models_folder
 from jamd.priority import cores
 from jamd.private import make_folder
-from jamd.recipe import ANEW, recipe_options
+from jamd.recipe import recipe_options
+
+if TYPE_CHECKING:
+    from jamd.training.asking import Standing
+    from jamd.training.place import Place
 
 START, SCRATCH = "default", "scratch"
 
@@ -113,47 +118,73 @@ def command(
         raise UsageError("--emphasis is for --from scratch")
     target = _target(output, name, paths)
 
-    import torch
+    from jamd.training.asking import READING, Standing, asked_by_signals
+    from jamd.training.lock import check_free, only_one
+    from jamd.training.place import place_of
 
-    from jamd.models import bundle
-    from jamd.training import anew, group, music, personal, player, runs
-    from jamd.training import sessions as own_sessions
-    from jamd.training.plan import Plan
-    from jamd.training.showing import Showing
+    with ExitStack() as stack:
+        standing = Standing(stack.enter_context(asked_by_signals()))
+        try:
+            import torch
 
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("no CUDA device is to be had here; use --device cpu")
-    start = None if scratch else bundle.read(bundle.find(begin_with or START, models_folder()))
-    if start is not None:
-        personal.check(start)
-    plan = Plan(
-        target,
-        _told(context),
-        datetime.now(UTC).isoformat(timespec="seconds"),
-        steps,
-        group.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"),
-        parent or runs.default_folder(),
-        resume,
-        checkpoint_epochs,
-        sample_epochs,
-    )
-    torch.set_num_threads(threads or (1 if scratch else len(cores()) or 1))
-    showing = Showing(quiet=group.rank() != 0)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end is asked to end in order
-    with group.together(plan.device):
-        if benchmark is not None:
-            what = music.benchmark(benchmark, steps, recipe.get("seed", 0))
-        else:
-            played = own_sessions.recordings(favourites) if sessions or favourites else []
-            with showing.tracking() as track:
-                corpus = music.read(paths, played, cache, assume_grid, track, showing.say)
+            from jamd.models import bundle
+            from jamd.training import anew, group, music, personal, player, runs
+            from jamd.training import sessions as own_sessions
+            from jamd.training.plan import Plan
+            from jamd.training.showing import Showing
+
+            if device == "cuda" and not torch.cuda.is_available():
+                raise UsageError("no CUDA device is to be had here; use --device cpu")
+            runs_folder = parent or runs.default_folder()
+            going_on = runs.find(resume, runs_folder).folder if resume is not None else None
+            if group.rank() == 0:
+                stack.enter_context(only_one(target))
+                if going_on is not None:
+                    check_free(going_on)
+            start = None if scratch else bundle.read(bundle.find(begin_with or START, models_folder()))
             if start is not None:
-                wishes = player.Wishes(replace, name_sources)
-                player.train(plan, corpus, start, recipe, wishes, showing)
-                return
-            what = music.anew(corpus, steps, recipe.get("seed", 0), dict(emphasis), showing.say)
-        arch = arch or "seq2seq"
-        anew.train(plan, what, arch, anew.settings_of(arch, hidden, layers), {**ANEW, **recipe}, showing)
+                personal.check(start)
+            plan = Plan(
+                place_of(target, replace),
+                _told(context),
+                datetime.now(UTC).isoformat(timespec="seconds"),
+                steps,
+                group.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"),
+                runs_folder,
+                going_on,
+                checkpoint_epochs,
+                sample_epochs,
+                standing,
+            )
+            torch.set_num_threads(threads or (1 if scratch else len(cores()) or 1))
+            showing = Showing(quiet=group.rank() != 0)
+            with group.together(plan.device):
+                standing.begin(READING)
+                if benchmark is not None:
+                    what = music.benchmark(benchmark, steps, recipe.get("seed", 0))
+                else:
+                    played = own_sessions.recordings(favourites) if sessions or favourites else []
+                    with showing.tracking() as track:
+                        corpus = music.read(paths, played, cache, assume_grid, track, showing.say)
+                    if start is not None:
+                        player.train(plan, corpus, start, recipe, name_sources, showing)
+                        return
+                    what = music.anew(corpus, steps, recipe.get("seed", 0), dict(emphasis), showing.say)
+                arch = arch or "seq2seq"
+                anew.train(plan, what, arch, anew.settings_of(arch, hidden, layers), recipe, showing)
+        except KeyboardInterrupt:
+            with standing.asked.held(forget=True):
+                _leave(context, standing, place_of(target, replace))
+
+
+def _leave(context: click.Context, standing: Standing, place: Place) -> NoReturn:
+    """End what was asked to end: say what is left of it, and which command goes on."""
+    from jamd.training import ending, group
+
+    if group.rank() == 0:
+        line = ending.left(standing, place, context.find_root().obj or [])
+        click.echo(f"jamd: {JamdError(line)}", err=True)
+    context.exit(128 + (standing.asked.number or signal.SIGINT))
 
 
 def _target(output: Path | None, name: str | None, paths: tuple[Path, ...]) -> Path:
