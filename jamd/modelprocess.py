@@ -7,6 +7,7 @@ nothing held it up, it held a core for the 70 ms of an answer, and whoever carri
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import pickle
@@ -36,6 +37,8 @@ MOST_BYTES = 1 << 20
 NAME = "jamd-model"
 IGNORED = (*ASKING, *DEADLY)
 """A terminal or a service sends these to all processes; the model's ends when the engine's does."""
+PR_SET_PDEATHSIG = 1
+"""Of Linux: what a process is sent when the thread that forked it ends."""
 
 Improvising = Callable[[], Improviser]
 
@@ -204,6 +207,8 @@ def _live(far: socket.socket, improvisers: Improvising, cores: frozenset[int]) -
 
 def _keep_apart(far: socket.socket) -> None:
     """Let go of what is the other process's: its signals, its files and ports, its terminal."""
+    # Where that one is killed, nobody is left to end a model that stands still or hangs.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     for names, handler in ((IGNORED, signal.SIG_IGN), (HALTING, signal.SIG_DFL)):
         for number in numbers(names):
             signal.signal(number, handler)

@@ -7,12 +7,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
 from fakes import Pad, Parrot
+from processes import Process
 
 from jamd import modelprocess
 from jamd.ending import numbers
@@ -160,6 +162,47 @@ def test_one_that_stands_still_holds_nobody_up_and_is_said_once(
     assert posted.get(timeout=10) == Failed(0, f"it is {MOST_WAITING} steps behind")
     with pytest.raises(Empty):
         posted.get_nowait()
+
+
+PLAYS_UNTIL_KILLED = """
+import signal, sys
+sys.path.insert(0, sys.argv[1])
+from fakes import Pad
+from jamd.modelprocess import ProcessWorker
+worker = ProcessWorker(Pad, print)
+worker.wait_until_made()
+print(worker.pid, flush=True)
+signal.pause()
+"""
+
+
+def test_one_that_stands_still_is_not_left_behind_when_jamd_is_killed() -> None:
+    tests = str(Path(__file__).parent)
+    with Process([sys.executable, "-c", PLAYS_UNTIL_KILLED, tests]) as jamd:
+        model = int(jamd.wait_for(lambda: jamd.stdout, 30, "the model's process")[0])
+        os.kill(model, signal.SIGSTOP)
+        jamd.signal(signal.SIGKILL)
+        jamd.wait()
+        try:
+            wait_until(lambda: state_of(model) in "ZX", 10)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(model, signal.SIGKILL)
+
+
+def state_of(pid: int) -> str:
+    """As the system has it: T when it stands still, Z when it has ended and nobody was told; X for none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "X"
+
+
+def wait_until(true: Callable[[], bool], within_seconds: float) -> None:
+    until = time.monotonic() + within_seconds
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_what_was_closed_says_nothing_more(fork: Fork, posted: SimpleQueue[Event]) -> None:
