@@ -40,14 +40,34 @@ class Layout:
 def unwrapped(content: bytes) -> bytes:
     """The MIDI file in a RIFF wrapping (RP-029, "RMID") or behind another program's header; any other content
     as it is."""
+    if content[:4] == b"RIFF" and content[8:12] == b"RMID" and (inner := _in_riff(content)):
+        return inner
     start = content.find(HEADER + b"\0\0\0", 0, MOST_BYTES_BEFORE)
-    riff = content[:4] == b"RIFF" and content[8:12] == b"RMID"
-    if riff and start >= 20 and content[start - 8 : start - 4] == b"data":
-        (size,) = struct.unpack_from("<L", content, start - 4)
-        tracks = content.rfind(TRACK, start)
-        if start + size > tracks:  # else that length is wrong: what is behind the music does no harm
-            return content[start : start + size]
     return content[start:] if start > 0 else content
+
+
+def _in_riff(content: bytes) -> bytes:
+    """The MIDI file among the chunks of a RIFF file, whatever lies before and behind it; empty if there is
+    none where they say."""
+    offset = 12
+    while offset + 8 <= len(content):
+        kind, size = struct.unpack_from("<4sL", content, offset)
+        begin, end = offset + 8, offset + 8 + size
+        if kind == b"data" and content.startswith(HEADER, begin):
+            whole = end == len(content) or _riff_end(content, end) is not None
+            return content[begin:end] if whole else content[begin:]
+        offset = _riff_end(content, end) or len(content)
+    return b""
+
+
+def _riff_end(content: bytes, end: int) -> int | None:
+    """Where the chunk begins that follows one which ends here, maybe with a byte to make that even."""
+    for offset in (end + end % 2, end):
+        if offset + 8 <= len(content):
+            kind, size = struct.unpack_from("<4sL", content, offset)
+            if offset + 8 + int(size) <= len(content) and all(0x20 <= byte < 0x7F for byte in kind):
+                return offset
+    return None
 
 
 def layout_of(content: bytes) -> Layout:

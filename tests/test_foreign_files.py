@@ -405,8 +405,21 @@ SONG = file_of(CONDUCTOR, LINE)
         riff((b"DISP", b"\1\0\0\0a"), (b"data", SONG), (b"LIST", b"INFOINAM\5\0\0\0song\0")),
         riff((b"data", SONG), size=0),
         riff((b"data", SONG), size=2**32 - 1),
+        riff((b"data", SONG), size=len(SONG) - 20),
+        riff((b"RIFF", b"DLS " + bytes(5001)), (b"data", SONG)),
+        riff((b"LIST", b"INFOINAM\x0a\0\0\0MThd\0\0\0\6ab"), (b"data", SONG)),
+        riff((b"data", SONG), (b"LIST", b"INFOINAM\5\0\0\0MTrk\0")),
     ],
-    ids=["plain", "with other chunks", "no size", "too large a size"],
+    ids=[
+        "plain",
+        "with other chunks",
+        "no size",
+        "too large a size",
+        "too small a size",
+        "behind its sounds",
+        "behind a name that reads like a header",
+        "before a name that reads like a track",
+    ],
 )
 def test_a_riff_file_is_read_by_every_command(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "song.rmi"
