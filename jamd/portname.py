@@ -2,8 +2,8 @@
 
 A name need not be whole, nor of today: systems put numbers to names that are others after the next start or
 when a cable is plugged in again. ALSA ends a name in its client and port (`20:0`), which a bridge to JACK has
-in brackets (`[20]`), and WinMM in its place in the list. Where the name as it is means no port, these do not
-count, nor do capitals and the width of spaces.
+in brackets (`[20]`), and WinMM in its place in the list; FluidSynth has its process id in it (`(4321:0)`).
+Where the name as it is means no port, these do not count, nor do capitals and the width of spaces.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 ALSA_NUMBERS = re.compile(r"(?:^|\s)(\d+):(\d+)\s*$")
 BRIDGED_NUMBER = re.compile(r"\s*\[\d+\]")
+PROCESS_ID = re.compile(r"\s*\(\d{2,}(:\d+)?\)")
 LIST_NUMBER = re.compile(r"\s+\d+\s*$")
 
 
@@ -50,7 +51,10 @@ def renumbered(name: str, names: Sequence[str | None]) -> list[str]:
 def _bare(name: str, by_place: bool) -> str:
     """A name without the system's numbers; `by_place` where a list ends each in its place."""
     numbers = LIST_NUMBER if by_place else ALSA_NUMBERS
-    return _folded(BRIDGED_NUMBER.sub("", numbers.sub("", name)))
+    bare = numbers.sub("", name)
+    for written in (BRIDGED_NUMBER, PROCESS_ID):
+        bare = written.sub("", bare)
+    return _folded(bare)
 
 
 def _those(names: Sequence[str], such: Callable[[str], bool]) -> list[str]:
