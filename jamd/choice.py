@@ -15,7 +15,7 @@ Each candidate gets a score, the sum of what speaks for it:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,14 @@ class Taste:
 
 
 TASTE = Taste()
+
+
+def worn(depth: float, taste: Taste = TASTE) -> Taste:
+    """The taste where so much, 0 to 1, is but an echo of what jamd played (see `rut`): to be like the call,
+    and like the other candidates, counts for less."""
+    left = 1 - depth
+    likeness = {name: left * getattr(taste, name) for name in ("classes", "consensus", "figures")}
+    return replace(taste, **likeness)
 
 
 @dataclass(frozen=True, slots=True)

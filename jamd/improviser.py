@@ -11,12 +11,13 @@ from itertools import accumulate
 
 import numpy as np
 
-from jamd.choice import scores
+from jamd.choice import scores, worn
 from jamd.models.features import Cue, Place, pitch_classes, rolls_of
-from jamd.models.mind import Mind, set_echo
+from jamd.models.mind import Mind, echo_of, set_echo
 from jamd.models.phrases import Phrases
 from jamd.models.sampling import Knobs, spell
 from jamd.note import REST, Frame
+from jamd.rut import Rut
 from jamd.scales import scale_heard
 from jamd.settings import NO_WISHES, Settings, Wishes
 
@@ -72,6 +73,8 @@ class Improviser:
         self._thought = mind.start()
         self._heard: deque[Frame] = deque(maxlen=CALL_STEPS)  # the player's frames since jamd last played
         self._lately: deque[Frame] = deque(maxlen=LATELY_STEPS)  # the player's frames, whatever jamd did
+        self._rut = Rut()
+        self._echo = echo_of(mind)
         self._own = REST  # what jamd played last
         self._answered = False
 
@@ -87,11 +90,12 @@ class Improviser:
     def turn(self, settings: Settings) -> None:
         """Play like this from now on."""
         self.knobs, self.wishes = settings.knobs, settings.wishes
-        set_echo(self.mind, settings.echo)
+        self._echo = settings.echo
 
     def hear(self, player: Frame, own: Frame, place: Place) -> None:
         """One step of both parts, as it was played."""
         self._thought.hear([player], [own], [place])
+        self._rut.hear(player, own, place)
         if own.sounding:
             self._answered = True
         elif player.sounding and self._answered:
@@ -108,6 +112,8 @@ class Improviser:
         The player is taken to hold what they hold. What they really do is known at the next plan. A solo
         comes in on its first step.
         """
+        following = self._rut.follow(1)
+        set_echo(self.mind, self._echo * (1 - self._rut.depth))
         thought = self._thought.fork([0])
         thought.begin()
         player = Frame((), self._lately[-1].sounding) if duet and self._lately else REST
@@ -120,8 +126,11 @@ class Improviser:
             if step < len(own):
                 before = own[step]
             else:
-                (before,), _ = spell(spelling, 1, knobs, self._rng, attack=begins and step == len(own))
+                tired, attack = following and following.tired(place), begins and step == len(own)
+                (before,), _ = spell(spelling, 1, knobs, self._rng, attack, tired)
                 yield before
+            if following:
+                following.add([before], place)
 
     def answer(
         self, places: Sequence[Place], due: Due = no_hurry, about: Sequence[Frame] | None = None
@@ -135,7 +144,11 @@ class Improviser:
         """
         call = end_of(trimmed(self._heard if about is None else about), CALL_ONSETS)
         knobs = self._knobs(call)
+        depth = self._rut.depth
+        set_echo(self.mind, self._echo * (1 - depth))
+        taste = worn(depth)
         count = self._in_time(due(0))
+        following = self._rut.follow(count)
         thought = self._thought.fork([0] * count)
         thought.begin()
         written: list[list[Frame]] = [[] for _ in range(count)]
@@ -148,7 +161,10 @@ class Improviser:
                 thought.hear([REST] * count, befores, [places[step - 1]] * count)
             cue = Cue(place, False, len(places) - step)
             spelling = thought.spell(befores, [cue] * count)
-            befores, cost = spell(spelling, count, knobs, self._rng, attack=step == 0)
+            tired = following and following.tired(place)
+            befores, cost = spell(spelling, count, knobs, self._rng, step == 0, tired)
+            if following:
+                following.add(befores, place)
             nats += cost
             for frames, frame in zip(written, befores, strict=True):
                 frames.append(frame)
@@ -160,7 +176,11 @@ class Improviser:
             best = 0
             if count > 1:
                 register = self.wishes.register or 0.0
-                best = int(scores(written, call, nats, self.knobs.density, register, self.learned).argmax())
+                density = self.knobs.density
+                found = scores(written, call, nats, density, register, self.learned, taste)
+                if following:
+                    found -= following.staleness(written, places)
+                best = int(found.argmax())
                 self._decision_seconds.append(self._now() - decided)
             yield from written[best][played:]
             if not last:
@@ -168,6 +188,7 @@ class Improviser:
                 played = step + 1
                 count = self._in_time(due(played))
                 thought = thought.fork([best] * count)
+                following = following and following.fork([best] * count)
                 written = [list(written[best]) for _ in range(count)]
                 befores, nats = [befores[best]] * count, np.full(count, nats[best])
 

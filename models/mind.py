@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes.util
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from jamd.models.evening import Evening
 from jamd.models.features import Cue, Place
 from jamd.models.tokens import OFFSET_BINS, TOKENS, VELOCITY_BINS
 from jamd.note import REST, Frame, Onset
+
+if TYPE_CHECKING:
+    from jamd.models.memory import Remembering
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -112,13 +115,23 @@ def _play_a_step(mind: Mind) -> None:
 
 def set_echo(mind: Mind, echo: float) -> None:
     """Scale the session memory of a mind that has one, while it plays."""
-    from jamd.models.memory import Remembering
+    if (memory := _memory_of(mind)) is not None:
+        memory.turn_echo(echo)
+
+
+def echo_of(mind: Mind) -> float:
+    """How the session memory of a mind is scaled; 0 where it has none."""
+    memory = _memory_of(mind)
+    return 0.0 if memory is None else memory.echo
+
+
+def _memory_of(mind: Mind) -> Remembering | None:
+    from jamd.models.memory import Remembering  # loaded only where a memory is asked for
 
     inner: object | None = mind
-    while inner is not None:
-        if isinstance(inner, Remembering):
-            inner.turn_echo(echo)
+    while inner is not None and not isinstance(inner, Remembering):
         inner = getattr(inner, "mind", None)
+    return inner
 
 
 def teach(mind: Mind, evenings: Sequence[Evening]) -> bool:

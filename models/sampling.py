@@ -156,17 +156,48 @@ def _among_likely(pitches: Floats, drawn: Ints, share: float, rng: np.random.Gen
     return drawn if likely.all() else np.where(likely, drawn, draw(top(pitches, share), rng))
 
 
+@dataclass(frozen=True, slots=True)
+class Tired:
+    """What is not to come once more: the nats that it costs to begin a step with a note, and without one,
+    (courses,) each, and the temperature of what is chosen: a note, one that is held, or no more."""
+
+    of_notes: Floats
+    of_none: Floats
+    temperature: float
+
+    def scores(self, logits: Floats, first: bool) -> Floats:
+        """The scores (courses, TOKENS) of the `first` token of a step, or of one that follows. What key it is
+        stays as likely among its kind."""
+        scores = logits.copy()
+        for kind in (slice(0, KEYS), slice(KEYS, END)):
+            of_kind = np.logaddexp.reduce(scores[:, kind], -1, keepdims=True)
+            scores[:, kind] -= np.where(of_kind > -np.inf, of_kind, 0) * (1 - 1 / self.temperature)
+        scores[:, END] /= self.temperature
+        if first:
+            scores[:, :KEYS] -= self.of_notes[:, None]
+            scores[:, KEYS:] -= self.of_none[:, None]
+        return scores
+
+
 def spell(
-    spelling: Spelling, courses: int, knobs: Knobs, rng: np.random.Generator, attack: bool = False
+    spelling: Spelling,
+    courses: int,
+    knobs: Knobs,
+    rng: np.random.Generator,
+    attack: bool = False,
+    tired: Tired | None = None,
 ) -> tuple[list[Frame], Floats]:
     """A frame per course, note by note, and the nats of its keys, (courses,). With `attack`, at least one
-    note begins in each."""
+    note begins in each. What one is `tired` of is less likely."""
     ended = np.zeros(courses, np.bool_)
     nothing = np.zeros(courses, np.int64)
     words: list[tuple[list[int], list[int], list[int]]] = []  # of tokens, velocity and offset bins
     shares = []
     while True:
-        token, chance = choose(spelling.logits(), knobs, rng, attack and not words)
+        logits = spelling.logits()
+        if tired is not None:
+            logits = tired.scores(logits, first=not words)
+        token, chance = choose(logits, knobs, rng, attack and not words)
         if words:
             token[ended] = END
             chance[ended] = 1
