@@ -78,13 +78,14 @@ class Backend:
             "input", name, lambda shown, client: InputPort(shown, client, self._wait, callback, name)
         )
 
-    def open_output(self, name: str | None) -> OutputPort:
-        """Play to the port that `name` means (see `find`); None makes the virtual port "jamd out"."""
+    def open_output(self, name: str | None, sounds: bool = True) -> OutputPort:
+        """Play to the port that `name` means (see `find`); None makes the virtual port "jamd out". Where
+        nothing `sounds`, as on a controller's lights, nothing is ended when it closes."""
         fault, settle_seconds = self._rtmidi.RtMidiError, self._settle_seconds
         return self._open(
             "output",
             name,
-            lambda shown, client: OutputPort(shown, client, self._wait, settle_seconds, name, fault),
+            lambda shown, client: OutputPort(shown, client, self._wait, settle_seconds, name, fault, sounds),
         )
 
     @property

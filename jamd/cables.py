@@ -61,7 +61,7 @@ class Cabling:
             out = midi.open_output(self.out_name)
             if self.silence_first and self.out_name is not None:  # to a port of its own nobody listens yet
                 silence(out)
-            lights = None if self.lights is None else midi.open_output(self.lights)
+            lights = None if self.lights is None else midi.open_output(self.lights, sounds=False)
             clock = out if send_clock == OUTPUT else None
             if clock_name is not None:
                 clock = midi.open_output(clock_name)

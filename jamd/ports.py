@@ -170,10 +170,12 @@ class OutputPort(Port):
         settle_seconds: float = 0.0,
         wanted: str | None = None,
         fault: type[Exception] = OSError,
+        sounds: bool = True,
     ) -> None:
         """`settle_seconds` is how long messages take to leave; `fault` is what the client raises when the
-        device is not there any more."""
+        device is not there any more. Where nothing `sounds`, as on lights, nothing is ended."""
         super().__init__(name, client, wanted)
+        self._sounds = sounds
         self._wait, self._settle_seconds, self._fault = wait, settle_seconds, fault
         # rtmidi's queue to JACK takes one writer; a signal's handler may come in between, on its thread
         self._sending = threading.RLock()
@@ -194,18 +196,20 @@ class OutputPort(Port):
             if not self.plugged:
                 self._miss(message)
                 return
-            if message.type == "note_on":
+            if message.type == "note_on" and self._sounds:
                 self._struck[message.channel, message.note] = None
             hushes, data = self._hushes, message.bytes()
             # Counted before it leaves: whatever comes in between, it is ended.
-            if not self._sounding.take(message):
+            if self._sounds and not self._sounding.take(message):
                 return
             try:
                 self.client.send_message(data)
             except self._fault:
                 self.plugged = False
                 self._miss(message)
-            if hushes != self._hushes:  # all was silenced in between, and only then did it leave
+            if (
+                self._sounds and hushes != self._hushes
+            ):  # all was silenced in between, and only then did it leave
                 self._sounding.take(message)
 
     @contextmanager
