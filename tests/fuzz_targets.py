@@ -216,10 +216,10 @@ def favourites(content: bytes) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     with one_line():
-        picked = sessions.favourites().names
-        sessions.pick(path, True)
-        assert sessions.favourites().names == picked | {path.name}
-    return True
+        found = sessions.favourites()
+        sessions.pick(path.with_name("evening.mid"), True)
+        assert sessions.favourites().names == found.names | {"evening.mid"}
+    return not found.fault
 
 
 def archive(content: bytes) -> bool:
