@@ -545,3 +545,38 @@ def test_evaluate_is_cut_off_in_silence(tmp_path: Path, start: Path, monkeypatch
     assert ended.exit_code == 130
     assert "Traceback" not in ended.output
     assert not plot.exists()
+
+
+LOADED = """
+import os, signal, sys, time
+sys.path.remove(os.path.dirname(__file__))
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)
+except KeyboardInterrupt:
+    raise ImportError("half of it is there")
+del sys.modules[__name__]
+__import__(__name__)
+"""
+"""A library that meets Ctrl-C while it is loaded, and fails by it as large ones do."""
+
+
+@pytest.mark.parametrize(
+    ("library", "status", "said"),
+    [("click", -signal.SIGINT, 0), ("torch", 128 + signal.SIGINT, 1)],
+)
+def test_what_is_cut_off_while_it_is_loaded_ends_without_a_traceback(
+    tmp_path: Path, library: str, status: int, said: int
+) -> None:
+    (tmp_path / f"{library}.py").write_text(LOADED)
+    ended = subprocess.run(
+        [sys.executable, "-m", "jamd", "train", "music", "-o", "mine.safetensors"],
+        capture_output=True,
+        text=True,
+        cwd=write_corpus(tmp_path / "music", 2).parent,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        timeout=120,
+    )
+    assert ended.returncode == status, ended.stderr
+    assert len(ended.stderr.splitlines()) == said
+    assert ended.stderr.count("jamd: interrupted while") == said

@@ -125,13 +125,14 @@ def command(
     with ExitStack() as stack:
         standing = Standing(stack.enter_context(asked_by_signals()))
         try:
-            import torch
+            with standing.asked.held():  # a library that is cut off half-way fails in ways of its own
+                import torch
 
-            from jamd.models import bundle
-            from jamd.training import anew, group, music, personal, player, runs
-            from jamd.training import sessions as own_sessions
-            from jamd.training.plan import Plan
-            from jamd.training.showing import Showing
+                from jamd.models import bundle
+                from jamd.training import anew, group, music, personal, player, runs
+                from jamd.training import sessions as own_sessions
+                from jamd.training.plan import Plan
+                from jamd.training.showing import Showing
 
             if device == "cuda" and not torch.cuda.is_available():
                 raise UsageError("no CUDA device is to be had here; use --device cpu")
