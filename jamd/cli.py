@@ -46,6 +46,10 @@ INTERRUPTED = 130
 """The exit status of a program ended by Ctrl-C: 128 and the signal's number."""
 
 
+TOLD = "jamd.told"
+"""Under which the context keeps what was told on the command line, for who tells it again."""
+
+
 class Commands(click.Group):
     """A group that imports `jamd.commands.NAME` when NAME is called, and says in one line what went wrong."""
 
@@ -69,12 +73,19 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        told = list(args)
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta[TOLD] = told
+        return context
+
     def main(self, args: Sequence[str] | None = None, *rest: Any, **named: Any) -> NoReturn:
         named["standalone_mode"] = False
         _without_home()
         streams.stand_in()
         status: Any
-        named["obj"] = list(sys.argv[1:] if args is None else args)  # what was told, for who tells it again
         try:
             status = super().main(args, *rest, **named)
         except click.exceptions.NoArgsIsHelpError as error:

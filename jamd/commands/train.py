@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from click.core import ParameterSource
 
+from jamd.cli import TOLD
 from jamd.errors import JamdError, UsageError
 from jamd.playing import models_folder
 from jamd.priority import cores
@@ -183,7 +184,7 @@ def _leave(context: click.Context, standing: Standing, place: Place) -> NoReturn
     from jamd.training import ending, group
 
     if group.rank() == 0:
-        line = ending.left(standing, place, context.find_root().obj or [])
+        line = ending.left(standing, place, context.meta.get(TOLD, []))
         click.echo(f"jamd: {JamdError(line)}", err=True)
     context.exit(128 + (standing.asked.number or signal.SIGINT))
 
