@@ -74,8 +74,9 @@ def _random(path: Path) -> None:
 
 
 def _not_utf8(path: Path) -> None:
+    """Bytes that no text has, and so many that wherever they stand in a MIDI file they are no event."""
     content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2] + b"\xff\xfe" + content[len(content) // 2 :])
+    path.write_bytes(content[: len(content) // 2] + 6 * b"\xff\xfe" + content[len(content) // 2 :])
 
 
 def _empty(path: Path) -> None:
