@@ -40,6 +40,8 @@ against it takes 8 ms. Against 256 steps of 80 keys each, which a child's arm or
 WARM_UP_PLACES = tuple(Place(step, 16) for step in range(4))
 LATELY_STEPS = 64
 """The same where both play at once and no call ends."""
+BOLDER = 0.4
+"""How much hotter pitches are chosen where there is nothing but echoes."""
 
 Due = Callable[[int], float]
 """The seconds left until a frame of the answer, counted from its first, must be out."""
@@ -143,8 +145,8 @@ class Improviser:
         imagined from there on. Where even one more step of all would come too late, they are fewer.
         """
         call = end_of(trimmed(self._heard if about is None else about), CALL_ONSETS)
-        knobs = self._knobs(call)
         depth = self._rut.depth
+        knobs = hotter(self._knobs(call), depth)
         set_echo(self.mind, self._echo * (1 - depth))
         taste = worn(depth)
         count = self._in_time(due(0))
@@ -215,6 +217,11 @@ class Improviser:
         elif wishes.scale is not None:
             knobs = replace(knobs, scale=wishes.scale)
         return knobs
+
+
+def hotter(knobs: Knobs, depth: float) -> Knobs:
+    """Bolder about pitches where so much, 0 to 1, is but an echo."""
+    return replace(knobs, temperature=knobs.temperature * (1 + BOLDER * depth)) if depth else knobs
 
 
 def trimmed(frames: Iterable[Frame]) -> list[Frame]:

@@ -38,7 +38,10 @@ HEAT = 0.8
 STALE = 6.0
 """What speaks against an answer of nothing but bars that stood before, there."""
 RHYTHM_NATS = 3.0
-"""What it costs to strike a note where all of the last bars had one, or none where none had."""
+"""What it costs to strike a note where all bars had one that went like this one so far, or none where none
+had, if all is echo."""
+FEWEST_ALIKE = 3
+"""So many bars that went like this one so far are a habit."""
 
 
 Tune = tuple[tuple[int, int], ...]
@@ -104,31 +107,36 @@ class Rut:
     def follow(self, courses: int) -> Following | None:
         """Courses that go on with jamd's bar; None while nothing is the matter."""
         echoed = [rhythm for rhythm in self._echoed if rhythm is not None]
-        if not (self.depth or worn_rhythm(len(echoed) / LATELY_BARS)):
+        rhythm_depth = float(beyond(len(echoed) / LATELY_BARS, FREE_RHYTHM, ALL_RHYTHM))
+        if not (self.depth or rhythm_depth):
             return None
         rhythms = np.array(echoed, np.bool_).reshape(-1, LONGEST_BAR_STEPS)
         begun = np.isin(np.arange(self._stop), [step for step, _ in self._open[1]])
         alike = (rhythms[:, : self._stop] == begun[:LONGEST_BAR_STEPS]).all(-1)
-        return Following(rhythms, np.tile(alike, (courses, 1)), self.depth, self._tunes)
+        return Following(rhythms, np.tile(alike, (courses, 1)), (self.depth, rhythm_depth), self._tunes)
 
 
 class Following:
     """Courses that are being written: which of the echoed `rhythms` (bars, steps) each has followed in its
     bar so far, `alike` (courses, bars)."""
 
-    def __init__(self, rhythms: Bools, alike: Bools, depth: float, tunes: Known) -> None:
-        self._rhythms, self._alike, self._depth, self._tunes = rhythms, alike, depth, tunes
+    def __init__(self, rhythms: Bools, alike: Bools, depths: tuple[float, float], tunes: Known) -> None:
+        """The `depths` are those of tunes and of rhythms."""
+        self._rhythms, self._alike, self._tunes = rhythms, alike, tunes
+        self._depth, self._rhythm_depth = depths
 
     def fork(self, chosen: Sequence[int]) -> Following:
-        return Following(self._rhythms, self._alike[list(chosen)], self._depth, self._tunes)
+        depths = self._depth, self._rhythm_depth
+        return Following(self._rhythms, self._alike[list(chosen)], depths, self._tunes)
 
     def tired(self, place: Place) -> Tired:
         """What each course is tired of on this step."""
         self._begin(place)
         here = self._here(place)
-        struck, silent = ((self._alike & such).sum(1) / LATELY_BARS for such in (here, ~here))
-        heat = 1 + HEAT * self._depth
-        return Tired(RHYTHM_NATS * worn_rhythm(struck), RHYTHM_NATS * worn_rhythm(silent), heat)
+        alike = self._alike.sum(1)
+        nats = RHYTHM_NATS * self._rhythm_depth * (alike >= FEWEST_ALIKE) / np.maximum(1, alike)
+        struck, silent = ((self._alike & such).sum(1) for such in (here, ~here))
+        return Tired(nats * struck, nats * silent, 1 + HEAT * self._depth)
 
     def add(self, frames: Sequence[Frame], place: Place) -> None:
         """A step was written in each course."""
@@ -170,8 +178,3 @@ def tunes_of(frames: Sequence[Frame], places: Sequence[Place]) -> list[Tune]:
 def beyond(share: Any, free: float = FREE, all_: float = ALL) -> Any:
     """How far a share of echoes is beyond what is free, 0 to 1."""
     return np.clip((share - free) / (all_ - free), 0, 1)
-
-
-def worn_rhythm(share: Any) -> Any:
-    """The same for rhythms."""
-    return beyond(share, FREE_RHYTHM, ALL_RHYTHM)

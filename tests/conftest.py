@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,12 @@ one_blas_thread()  # before numpy is there, as the program does it
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from realparts import Jamd, Player, Synth, jack_server  # noqa: E402
+
+# A shell that runs the tests in the background has them ignore Ctrl-C and more, and so would what they start.
+for _name in ("SIGINT", "SIGQUIT", "SIGHUP", "SIGTERM", "SIGTSTP", "SIGTTIN", "SIGTTOU"):
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _name == "SIGINT" else signal.SIG_DFL)
 
 settings.register_profile("jamd", deadline=None)  # how fast a busy machine is decides no test
 settings.load_profile("jamd")
