@@ -38,8 +38,11 @@ class Process:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
         terminal: bool = False,
+        job: bool = False,
     ) -> None:
-        """With `terminal`, what it prints goes to one, which it may draw on."""
+        """With `terminal`, what it prints goes to one, which it may draw on. As a `job` it is a group of
+        processes of its own, as a shell makes them: the system lets no others be stopped by Ctrl-Z, if who
+        started the tests is in another session."""
         self.name = " ".join(Path(str(argument)).name for argument in arguments[:4])
         self.changed = threading.Condition()
         self.stdout: list[str] = []
@@ -56,6 +59,7 @@ class Process:
             bufsize=1,
             env=os.environ | dict(environment or {}),
             cwd=folder,
+            process_group=0 if job else None,
         )
         self._out: IO[str] | None = self.popen.stdout
         if shown is not None and drawn_on is not None:

@@ -253,9 +253,10 @@ class Jamd(Process):
         terminal: bool = False,
         before: Sequence[str] = (),
         named: bool = True,
+        job: bool = False,
     ) -> None:
         """`before` is a program that runs it in its own place, with arguments. Not `named`, session and trace
-        are left to jamd."""
+        are left to jamd. As a `job` it can be made to stand still."""
         self.record, self.trace_file = home / "session.mid", home / "trace.jsonl"
         kept = (
             ("--record", str(self.record), "--trace", str(self.trace_file))
@@ -266,7 +267,7 @@ class Jamd(Process):
         homes = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in kinds}
         arguments = [*before, sys.executable, "-m", "jamd", command, *options, *kept]
         environment = homes | {"HOME": str(home), "COLUMNS": "200", "TERM": "xterm-256color"}
-        super().__init__(arguments, environment, home, terminal)
+        super().__init__(arguments, environment, home, terminal, job)
 
     def wait_until_listening(self) -> None:
         self.wait_for_line("listening", 20)

@@ -81,34 +81,20 @@ def arguments(command: str, home: Path) -> list[str]:
     return ["bench", "loopback", "--in", KEYS, *OUT, "--n", "1000"]
 
 
-JOB = """
-"$@" &
-echo "job $!"
-while kill -0 $! 2>/dev/null; do wait $!; status=$?; done
-exit $status
-"""
-
-
 class Playing(Jamd):
-    """A command that plays, in a job of its own or not."""
-
-    def job(self) -> int:
-        return int(self.wait_for_line("job ", 10).split()[1])
+    """A command that plays, and that may stand still."""
 
     def stop(self) -> None:
-        for line in [line for line in self.stdout if line.startswith("job ")]:
-            with suppress(ProcessLookupError):
-                os.kill(int(line.split()[1]), signal.SIGKILL)
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGCONT)
         super().stop()
 
 
 @contextmanager
 def played(command: str, player: Player, home: Path, in_a_job: bool = False) -> Iterator[Playing]:
-    """The command, playing: something of it sounds. As a job it is what a shell started in the foreground's
-    place, and can be made to stand still."""
+    """The command, playing: something of it sounds. As a job it can be made to stand still."""
     name, *options = arguments(command, home)
-    before = ["bash", "-mc", JOB, "job"] if in_a_job else []
-    with Playing(home, *options, command=name, before=before) as jamd:
+    with Playing(home, *options, command=name, job=in_a_job) as jamd:
         began = player.now()
         if name == "listen":
             jamd.wait_until_listening()
@@ -175,7 +161,7 @@ def test_ctrl_z_silences_first_and_the_grid_goes_on_at_fg(
 ) -> None:
     """As a shell with job control has it: stopped, silent, continued; then it plays on, in time, and ends."""
     with played(command, player, tmp_path, in_a_job=True) as jamd:
-        job = jamd.job()
+        job = jamd.popen.pid
         os.kill(job, signal.SIGTSTP)
         wait_for_state(job, "T")
         stood = player.now()
