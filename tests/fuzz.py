@@ -13,6 +13,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is loaded
 
 import argparse
+import gc
 import hashlib
 import math
 import multiprocessing
@@ -46,6 +47,7 @@ MOST_ADDRESSES_BYTES = 2 * 2**30
 """More than that is not to be had: what asks for it fails at once."""
 STUCK_SECONDS = 60.0
 """Without a new case, a process hangs where no signal reaches it, or has died."""
+GATHERED_CASES = 250
 MOST_FOUND = 8
 """Findings of a target: then it is left."""
 
@@ -173,6 +175,8 @@ def run(
     begun = time.process_time()
     for number in numbers:
         begins(number)
+        if tally.cases % GATHERED_CASES == 0:
+            gc.collect()  # an engine and its parts know each other: they wait to be let go of
         case = case_of(target, seeds, seed, number)
         before = time.process_time()
         outcome = outcome_of(target, case, most_bytes)
