@@ -18,7 +18,7 @@ from jamd.improviser import Improviser
 from jamd.live import Nowhere
 from jamd.machine import Machine, core_ticks, peak_megabytes
 from jamd.models.bundle import Bundle
-from jamd.models.mind import open_mind
+from jamd.models.opening import open_mind
 from jamd.models.sampling import Knobs
 from jamd.output import Port
 from jamd.priority import as_ordinary_user, model_cores

@@ -1,9 +1,8 @@
-"""The `jamd` program: a table of commands, each loaded when it is asked for, and one way to fail."""
+"""The `jamd` program: its commands, each loaded when it is asked for, and one way to fail."""
 
 from __future__ import annotations
 
 import errno
-import importlib
 import logging
 import os
 import sys
@@ -14,40 +13,13 @@ from typing import Any, NoReturn
 import click
 
 from jamd import __version__, streams
+from jamd.commandtable import COMMANDS, TOLD, load
 from jamd.ending import Ended
 from jamd.errors import JamdError
-from jamd.priority import one_blas_thread
 from jamd.shown import printable
-
-COMMANDS = {
-    "listen": "Play with you: hear one port, answer on another, in time",
-    "jam": "Hear jamd play with a built-in player, nothing plugged in",
-    "render": "Answer a MIDI file with a MIDI file",
-    "train": "Learn from recordings: MIDI files, folders, archives",
-    "evaluate": "Score models side by side, with the floor beside them",
-    "runs": "List training runs, show one, compare several",
-    "bench": "Measure what this machine can do",
-    "doctor": "Find what is wrong with the set-up",
-    "models": "List the models that are bundled, and show their cards",
-    "ports": "List the MIDI inputs and outputs of this machine",
-    "panic": "Silence an output now",
-    "service": "Run jamd in the background, from login on",
-    "sessions": "List the sessions that were kept; play, name or copy one",
-    "profiles": "List what jamd has learned of each player; rename, delete",
-    "config": "Show what is in force for listen, and from where",
-    "learn": "Bind a knob of jamd to the control that you move",
-}
-"""Every command with the first sentence of its help, so that `jamd --help` imports none of them."""
-
-PLAYING = frozenset({"listen", "jam", "render", "evaluate", "bench", "doctor", "train"})
-"""Those that step a model in numpy."""
 
 INTERRUPTED = 130
 """The exit status of a program ended by Ctrl-C: 128 and the signal's number."""
-
-
-TOLD = "jamd.told"
-"""Under which the context keeps what was told on the command line, for who tells it again."""
 
 
 class Commands(click.Group):
@@ -57,17 +29,7 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        if cmd_name in PLAYING:
-            one_blas_thread()  # before anything loads numpy, and any option may
-        command: click.Command = importlib.import_module(f"jamd.commands.{cmd_name}").command
-        command.name = cmd_name
-        for option in command.params:
-            # Click would name it after the function's argument: JAMD_LISTEN_IN_NAME for --in.
-            if isinstance(option, click.Option) and option.envvar is None:
-                option.envvar = variable_of(cmd_name, max(option.opts, key=len))
-        return command
+        return load(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -119,11 +81,6 @@ def _without_home() -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it makes do with a temporary folder
     if os.path.expanduser("~") == "~":
         os.environ["HOME"] = os.devnull  # nobody has told it, and whoever asks for a folder in it would fail
-
-
-def variable_of(command: str, option: str) -> str:
-    """The environment variable of a command's option: JAMD_LISTEN_ANSWER_BARS for listen's --answer-bars."""
-    return f"JAMD_{command}_{option.lstrip('-')}".upper().replace("-", "_")
 
 
 def _say(message: str, status: int) -> int:

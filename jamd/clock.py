@@ -1,17 +1,15 @@
-"""Where the seconds come from, and how the engine waits for the next thing to happen."""
+"""Where the seconds come from, and how one thread waits for what others bring it, or for an instant."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty
-from typing import Protocol
+from queue import Empty, SimpleQueue
+from typing import Protocol, TypeVar
 
-from jamd.events import Clocked, Event, Received, Stop
-from jamd.waiting import Queue
-
-Inbox = Queue[Event]
+T = TypeVar("T")
 
 COARSE_SECONDS = 0.001
 AWAKE_SECONDS = 0.001
@@ -19,13 +17,34 @@ AWAKE_SECONDS = 0.001
 processor slept; who is awake already sends at the instant itself."""
 
 
+class Queue(SimpleQueue[T]):
+    """What was put in comes out, for one thread that waits for it. Signal handlers may put in, too, and take
+    their time: Python's own queue, in C, waits for ever when one takes longer than was left to wait."""
+
+    def __init__(self) -> None:
+        self._came = threading.Lock()
+        self._came.acquire()
+
+    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
+        super().put(item)
+        if self._came.locked():
+            with suppress(RuntimeError):  # another was quicker
+                self._came.release()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
+        until_seconds = None if timeout is None else time.perf_counter() + timeout
+        while block and self.empty():
+            left = -1.0 if until_seconds is None else until_seconds - time.perf_counter()
+            if until_seconds is not None and left <= 0:
+                break
+            self._came.acquire(timeout=left)
+        return super().get(block=False)
+
+
 class Clock(Protocol):
     """Seconds from any fixed beginning, never running backwards."""
 
     def now(self) -> float: ...
-
-    def wait(self, inbox: Inbox, until_seconds: float | None) -> Event | None:
-        """The next event, or None once `until_seconds` has come; without it, wait for the event."""
 
 
 def finest() -> Callable[[], float]:
@@ -44,7 +63,8 @@ class SystemClock:
     def now(self) -> float:
         return seconds_now()
 
-    def wait(self, inbox: Inbox, until_seconds: float | None) -> Event | None:
+    def wait(self, inbox: Queue[T], until_seconds: float | None) -> T | None:
+        """What comes next, or None once `until_seconds` has come; without it, wait for it."""
         if until_seconds is None:
             return inbox.get()
         with suppress(Empty):
@@ -53,31 +73,3 @@ class SystemClock:
             if seconds_now() >= until_seconds:
                 return None
         return inbox.get_nowait()
-
-
-class ManualClock:
-    """Virtual time that jumps from one thing to the next: `jamd render`, and exact tests without sleeping.
-
-    `script` is what is received, in order of its seconds. After its end, and when nothing is due before
-    `end_seconds`, the clock says Stop.
-    """
-
-    def __init__(self, script: Iterable[Received | Clocked], end_seconds: float) -> None:
-        self._seconds = 0.0
-        self._script = iter(script)
-        self._next = next(self._script, None)
-        self._end_seconds = end_seconds
-
-    def now(self) -> float:
-        return self._seconds
-
-    def wait(self, inbox: Inbox, until_seconds: float | None) -> Event | None:
-        if not inbox.empty():
-            return inbox.get()
-        until = self._end_seconds if until_seconds is None else min(until_seconds, self._end_seconds)
-        if self._next is not None and self._next.seconds <= until:
-            event, self._next = self._next, next(self._script, None)
-            self._seconds = max(self._seconds, event.seconds)
-            return event
-        self._seconds = max(self._seconds, until)
-        return Stop() if self._seconds >= self._end_seconds else None

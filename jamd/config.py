@@ -21,7 +21,8 @@ import click
 from jamd.errors import UsageError
 
 if TYPE_CHECKING:
-    from jamd.bindings import Bindings
+    from jamd.commandtable import COMMANDS, load
+from jamd.bindings import Bindings
 
 LARGEST_BYTES, LONGEST_LINE = 2**16, 2000
 """Of a config file, and characters of a line in it: a key of thousands of names or a number of thousands of
@@ -196,13 +197,6 @@ def options_of(command: click.Command) -> dict[str, click.Option]:
     return {key_of(option): option for option in options if option.callback is not _take}
 
 
-def command_of(name: str) -> click.Command | None:
-    """jamd's command of that name."""
-    from jamd.cli import main
-
-    return main.get_command(click.Context(main), name)
-
-
 def _take(ctx: click.Context, _: click.Parameter, path: Path | None) -> Config:
     if ctx.resilient_parsing:
         return Config()
@@ -215,14 +209,12 @@ def _take(ctx: click.Context, _: click.Parameter, path: Path | None) -> Config:
 
 def _configured(name: str) -> click.Command | None:
     """The command of that name, if it takes a config."""
-    command = command_of(name)
+    command = load(name)
     takes = command is not None and any(option.callback is _take for option in command.params)
     return command if takes else None
 
 
 def _no_table(name: str) -> str:
-    from jamd.cli import COMMANDS
-
     tables = {table: options_of(command) for table in COMMANDS if (command := _configured(table))}
     homes = [table for table, options in tables.items() if name in options]
     if homes:

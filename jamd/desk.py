@@ -10,9 +10,8 @@ from typing import Protocol
 import mido
 
 from jamd.bindings import Bindings
-from jamd.events import Loaded
 from jamd.knobs import KNOBS, Turned, Value
-from jamd.minds import Minds
+from jamd.minds import Loaded, Minds
 from jamd.output import Output
 from jamd.partner import Partner
 from jamd.preset import Preset, Reloaded, merged

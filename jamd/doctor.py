@@ -76,7 +76,7 @@ def of_numpy(environment: Mapping[str, str]) -> Finding:
 
 def of_torch(there: Callable[[str], object] = find_spec, gpu: Callable[[], bool] | None = None) -> Finding:
     """Whether torch is there, and a GPU; without loading it."""
-    from jamd.models.mind import cuda_present
+    from jamd.models.opening import cuda_present
 
     has_gpu = (gpu or cuda_present)()
     if there("torch") is None:

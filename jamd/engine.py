@@ -14,32 +14,20 @@ from contextlib import ExitStack
 import mido
 
 from jamd.account import Account, Recorder
-from jamd.clock import Clock
 from jamd.echo import Returns
-from jamd.events import (
-    Clocked,
-    Event,
-    Failed,
-    Hush,
-    Loaded,
-    Panic,
-    Predicted,
-    Received,
-    Replugged,
-    Stop,
-    Unheeded,
-)
+from jamd.events import Clocked, EngineClock, Event, Hush, Panic, Received, Replugged, Stop, Unheeded
 from jamd.forgotten import Forgotten
 from jamd.intake import Intake
 from jamd.knobs import Turned
 from jamd.lead import close_lead_seconds, look_lead_seconds
 from jamd.metronome import Metronome
-from jamd.minds import MakeWorker, Minds
+from jamd.minds import Loaded, MakeWorker, Minds
 from jamd.note import STEPS_PER_BEAT, Frame
 from jamd.output import Output
 from jamd.part import Part
 from jamd.partner import Partner
 from jamd.pianoroll import PianoRoll
+from jamd.posts import Failed, Predicted
 from jamd.preset import Reloaded
 from jamd.rig import Rig
 from jamd.snapshot import Snapshot
@@ -64,7 +52,7 @@ class Engine:
 
     def __init__(
         self,
-        clock: Clock,
+        clock: EngineClock,
         sync: Sync,
         form: Form,
         voice: Voice,

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import mido
 
+from jamd.clock import Clock, Queue
 from jamd.knobs import Turned
-from jamd.note import Frame
+from jamd.minds import Loaded
+from jamd.posts import Failed, Predicted
 from jamd.preset import Reloaded
-
-if TYPE_CHECKING:
-    from jamd.minds import MakeWorker
-    from jamd.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +34,6 @@ class Clocked:
 @dataclass(frozen=True, slots=True)
 class Unheeded:
     """A master's clock comes in by an input whose clock is not followed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Predicted:
-    """One frame of the answer with this number, for this step."""
-
-    answer: int
-    step: int
-    frame: Frame
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The model broke off the answer with this number (0: while listening)."""
-
-    answer: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +61,13 @@ class Panic:
     """All notes off now; the session goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Another model is ready: its worker, which knows the first `heard_steps` of the session, and how to make
-    another. Without them it is not to be had, for this `reason`. `wish` is the number of the wish for it."""
-
-    name: str
-    worker: Worker | None = None
-    make_worker: MakeWorker | None = None
-    heard_steps: int = 0
-    reason: str = ""
-    wish: int = 0
-
-
 Commanded = Stop | Hush | Panic | Turned | Loaded | Replugged | Reloaded
 Event = Received | Clocked | Unheeded | Predicted | Failed | Commanded
+Inbox = Queue[Event]
+
+
+class EngineClock(Clock, Protocol):
+    """The clock that the engine waits by."""
+
+    def wait(self, inbox: Inbox, until_seconds: float | None) -> Event | None:
+        """The next event, or None once `until_seconds` has come; without it, wait for the event."""

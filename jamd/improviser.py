@@ -13,7 +13,8 @@ import numpy as np
 
 from jamd.choice import scores, worn
 from jamd.models.features import Cue, Place, pitch_classes, rolls_of
-from jamd.models.mind import Mind, echo_of, set_echo
+from jamd.models.mind import Mind
+from jamd.models.opening import echo_of, set_echo
 from jamd.models.phrases import Phrases
 from jamd.models.sampling import Knobs, spell
 from jamd.note import REST, Frame

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import mido
 
-from jamd.clock import Clock, Inbox
+from jamd.clock import Clock
 from jamd.clockin import MESSAGES as CLOCK_MESSAGES
-from jamd.events import Clocked, Event, Received, Unheeded
+from jamd.events import Clocked, Event, Inbox, Received, Unheeded
 
 MOST_WAITING, MOST_ENDS_WAITING = 10_000, 50_000
 """Messages that may wait for the engine, however long it is held up: so many until a note-on is left out, and

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from jamd.errors import JamdError
-from jamd.service import WRITTEN, Job, Ran, Run, State, known_as, log_path
+from jamd.job import WRITTEN, Job, Ran, Run, State, known_as, log_path
 
 
 class Launchd:

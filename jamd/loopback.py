@@ -11,9 +11,9 @@ import mido
 import numpy as np
 
 from jamd.backends import open_backend
-from jamd.clock import Clock, Inbox, SystemClock
+from jamd.clock import SystemClock
 from jamd.errors import JamdError, PortError, UsageError
-from jamd.events import Event, Received
+from jamd.events import EngineClock, Event, Inbox, Received
 from jamd.ports import InputPort, OutputPort
 from jamd.priority import on_time
 
@@ -51,7 +51,7 @@ class RoundTrips:
         }
 
 
-def measure(send: Send, inbox: Inbox, clock: Clock, count: int, seed: int = 0) -> RoundTrips:
+def measure(send: Send, inbox: Inbox, clock: EngineClock, count: int, seed: int = 0) -> RoundTrips:
     """Send so many notes, and match what comes to `inbox` with them by pitch: channel and velocity may change
     on the way."""
     rng = random.Random(seed)
@@ -93,7 +93,7 @@ class Loop:
     out_port: OutputPort
     in_port: InputPort
     inbox: Inbox
-    clock: Clock
+    clock: EngineClock
 
     def measure(self, count: int) -> RoundTrips:
         """As the engine would send. Raises JamdError when nothing comes back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from jamd.models.evening import Heard
 from jamd.settings import Settings
@@ -19,6 +20,19 @@ StandIn = Callable[["Minds"], bool]
 """Fetches another mind for one that fails again and again, by `take_over`; False if there is none."""
 Keep = Callable[[Heard], None]
 """Takes a step of the session as it was played, at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Another model is ready: its worker, which knows the first `heard_steps` of the session, and how to make
+    another. Without them it is not to be had, for this `reason`. `wish` is the number of the wish for it."""
+
+    name: str
+    worker: Worker | None = None
+    make_worker: MakeWorker | None = None
+    heard_steps: int = 0
+    reason: str = ""
+    wish: int = 0
 
 
 class Minds:

@@ -19,7 +19,8 @@ from jamd.machine import processor_name
 from jamd.models.bundle import Bundle
 from jamd.models.features import Cue, Place
 from jamd.models.memory import Remembering
-from jamd.models.mind import Mind, open_mind
+from jamd.models.mind import Mind
+from jamd.models.opening import open_mind
 from jamd.models.sampling import Knobs, spell
 from jamd.note import REST, Frame, frames_of
 from jamd.settings import Wishes

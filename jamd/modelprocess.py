@@ -24,10 +24,10 @@ from typing import Any, NoReturn
 from jamd.clock import seconds_now
 from jamd.ending import ASKING, DEADLY, HALTING, numbers
 from jamd.errors import JamdError
-from jamd.events import Event, Failed
 from jamd.improviser import Due, Improviser, no_hurry
 from jamd.models.features import Place
 from jamd.note import Frame
+from jamd.posts import Failed, Predicted
 from jamd.priority import keep_to
 from jamd.settings import Settings
 from jamd.worker import MOST_WAITING, Frames, Post, ThreadWorker, Worker, reason_of
@@ -171,7 +171,7 @@ class ProcessWorker:
                     if not why:
                         self._made.set()
                 while data := self._near.recv(MOST_BYTES):
-                    event: Event = pickle.loads(data)
+                    event: Predicted | Failed = pickle.loads(data)
                     if not self._closed:
                         self._post(event)
             os.kill(self.pid, signal.SIGKILL)

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from jamd.account import Account
 from jamd.clock import Clock
-from jamd.events import Failed, Predicted
 from jamd.lead import early_steps
 from jamd.minds import Minds
 from jamd.models.features import Place
 from jamd.note import STEPS_PER_BEAT, Frame, Onset
 from jamd.part import Part
+from jamd.posts import Failed, Predicted
 from jamd.snapshot import Span, Turn
 from jamd.swing import Swing
 from jamd.transport import Transport

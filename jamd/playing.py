@@ -78,7 +78,7 @@ class Playing:
         yet, but remembers earlier evenings."""
         from jamd.improviser import Improviser
         from jamd.models import bundle
-        from jamd.models.mind import open_mind, teach
+        from jamd.models.opening import open_mind, teach
 
         settings = self.settings()
         found = bundle.read(bundle.find(model or self.model, models_folder()))
@@ -96,7 +96,7 @@ class Playing:
     def stand_ins(self, evenings: Sequence[Evening] = ()) -> list[StandIn]:
         """What plays for a model that fails again and again: itself on the CPU if it was on a GPU, then one
         that only counts."""
-        from jamd.models.mind import cuda_present
+        from jamd.models.opening import cuda_present
         from jamd.rack import StandIn
 
         on_cpu = replace(self, device="cpu")

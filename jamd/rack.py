@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from jamd.events import Loaded
 from jamd.improviser import Improviser
-from jamd.minds import MakeWorker, Minds
+from jamd.minds import Loaded, MakeWorker, Minds
 from jamd.modelprocess import ProcessWorker
 from jamd.models.evening import Heard
+from jamd.posts import Failed, Predicted
 from jamd.priority import keep_to
-from jamd.worker import Post, Worker
+from jamd.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class ModelRack:
         name: str,
         make_worker: Callable[[Callable[[], Improviser]], MakeWorker],
         improvisers: Improvisers,
-        post: Post,
+        post: Callable[[Predicted | Failed | Loaded], None],
         cores: frozenset[int] = frozenset(),
         stand_ins: Sequence[StandIn] = (),
         apart: bool = False,

@@ -10,7 +10,6 @@ import mido
 
 from jamd import tempomap
 from jamd.bars import Bars, Scored, answered
-from jamd.clock import ManualClock
 from jamd.engine import Engine
 from jamd.errors import JamdError
 from jamd.events import Received
@@ -23,6 +22,7 @@ from jamd.snapshot import Span
 from jamd.sync import Internal
 from jamd.transport import DEFAULT_TEMPO, Metre
 from jamd.turns import Form
+from jamd.virtual import ManualClock
 from jamd.voice import Voice
 from jamd.worker import InlineWorker
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jamd.errors import JamdError
+from jamd.job import WRITTEN, Job, Ran, Run, State, known_as
 from jamd.priority import REAL_TIME_PRIORITY
-from jamd.service import WRITTEN, Job, Ran, Run, State, known_as
 
 ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "%": "%%"})
 BACKS_OFF = 254

@@ -11,17 +11,17 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Protocol
 
-from jamd.events import Event, Failed, Predicted
 from jamd.improviser import Due, Improviser, no_hurry
 from jamd.models.features import Place
 from jamd.note import Frame
+from jamd.posts import Failed, Predicted
 from jamd.priority import keep_to
 from jamd.settings import Settings
 
 MOST_WAITING = 512
 """Steps that a model may be behind in listening, a minute of music: then it hangs."""
 
-Post = Callable[[Event], None]
+Post = Callable[[Predicted | Failed], None]
 Job = Callable[[], None]
 Frames = Sequence[Frame]
 

@@ -26,7 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jamd.backends import open_backend
-from jamd.clock import Inbox, SystemClock
+from jamd.clock import SystemClock
+from jamd.events import Inbox
 from jamd.priority import on_time
 
 TEMPO = 120

@@ -23,7 +23,8 @@ from jamd.models import bundle
 from jamd.models.evening import Evening, Heard, evening_of
 from jamd.models.features import Cue, Place
 from jamd.models.likelihood import frame_nats
-from jamd.models.mind import Mind, open_mind, teach
+from jamd.models.mind import Mind
+from jamd.models.opening import open_mind, teach
 from jamd.note import REST, Frame, frames_of
 from jamd.training import beats
 

@@ -22,13 +22,12 @@ from pathlib import Path
 import mido
 import numpy as np
 
-from jamd.clock import Inbox
 from jamd.engine import Engine
-from jamd.events import Event, Received, Stop
+from jamd.events import Event, Inbox, Received, Stop
 from jamd.improviser import Improviser
 from jamd.midiwrite import Track, encode
 from jamd.models import bundle
-from jamd.models.mind import open_mind, set_echo
+from jamd.models.opening import open_mind, set_echo
 from jamd.models.sampling import Knobs
 from jamd.note import STEPS_PER_BEAT
 from jamd.output import Output

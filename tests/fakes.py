@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import mido
 
-from jamd.clock import ManualClock
 from jamd.clockin import ClockIn
 from jamd.engine import Engine
 from jamd.events import Clocked, Received
@@ -18,6 +17,7 @@ from jamd.rig import Rig
 from jamd.sync import Internal, Sync
 from jamd.transport import Metre, Transport
 from jamd.turns import Form
+from jamd.virtual import ManualClock
 from jamd.voice import Voice
 from jamd.worker import InlineWorker, Post, Worker
 

@@ -37,7 +37,7 @@ from jamd.midifile import Piece
 from jamd.midiread import LONGEST_BEATS
 from jamd.models import bundle
 from jamd.models.features import Place
-from jamd.models.mind import open_mind, teach
+from jamd.models.opening import open_mind, teach
 from jamd.note import REST, Frame, Note, Onset
 from jamd.training import beats, packing, pieces, shards, sources
 from jamd.training.sampler import Sampler

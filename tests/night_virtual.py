@@ -17,13 +17,12 @@ from night_player import BOUND, NightPlayer
 from night_verdicts import Verdicts, file_verdicts, flat, resident_mib, told
 
 from jamd.bindings import Bindings
-from jamd.clock import Inbox, ManualClock
 from jamd.desk import Desk
 from jamd.engine import Engine
-from jamd.events import Event, Received
+from jamd.events import Event, Inbox, Received
 from jamd.improviser import Improviser
 from jamd.models import bundle
-from jamd.models.mind import open_mind
+from jamd.models.opening import open_mind
 from jamd.models.sampling import Knobs
 from jamd.output import Output
 from jamd.recorder import Recorder
@@ -34,6 +33,7 @@ from jamd.takes import Takes
 from jamd.tonight import Tonight
 from jamd.transport import Metre, Transport
 from jamd.turns import Form, Mode
+from jamd.virtual import ManualClock
 from jamd.voice import Voice
 from jamd.worker import InlineWorker
 

@@ -19,7 +19,6 @@ from click.testing import CliRunner
 from jamd import bench_timing, lateness, machine, model_times, stage, startup
 from jamd.bench_timing import Way, in_turn
 from jamd.cli import main
-from jamd.clock import ManualClock
 from jamd.errors import BackendError, JamdError
 from jamd.lateness import Sent
 from jamd.live import Nowhere
@@ -30,6 +29,7 @@ from jamd.models.votes import POWERS, SIZES
 from jamd.output import Output
 from jamd.rehearsal import Piece, Rehearsed, chord
 from jamd.transport import Metre
+from jamd.virtual import ManualClock
 from jamd.voice import Voice
 
 SETTINGS = Settings(hidden=16, encoder_layers=2, head_hidden=8, attention_steps=8, attention_heads=2)

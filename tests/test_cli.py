@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jamd
-from jamd import cli, playing, scales
+from jamd import cli, commandtable, playing, scales
 from jamd.errors import JamdError, MidiFileError, PortError
 
 COMMANDS_FOLDER = Path(jamd.__file__).parent / "commands"
@@ -57,23 +57,23 @@ finally:
     done = run_python("-c", script)
     assert done.returncode == 0, done.stderr
     assert "imported: []" in done.stdout
-    for name, sentence in cli.COMMANDS.items():
+    for name, sentence in commandtable.COMMANDS.items():
         assert name in done.stdout
         assert sentence in done.stdout
 
 
 def test_the_table_names_every_command_there_is() -> None:
     there = {path.stem for path in COMMANDS_FOLDER.glob("*.py")} - {"__init__"}
-    assert set(cli.COMMANDS) == there
+    assert set(commandtable.COMMANDS) == there
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", commandtable.COMMANDS)
 def test_a_command_is_listed_with_the_first_sentence_of_its_own_help(name: str) -> None:
     command = importlib.import_module(f"jamd.commands.{name}").command
-    assert command.get_short_help_str(limit=200).rstrip(".") == cli.COMMANDS[name]
+    assert command.get_short_help_str(limit=200).rstrip(".") == commandtable.COMMANDS[name]
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", commandtable.COMMANDS)
 def test_every_command_shows_its_help_without_torch(name: str) -> None:
     done = run_python(
         "-c",
@@ -166,7 +166,10 @@ def test_defaults_are_in_the_help_of_a_command() -> None:
     st.from_regex(r"--[a-z]+(-[a-z]+)*", fullmatch=True), st.from_regex(r"--[a-z]+(-[a-z]+)*", fullmatch=True)
 )
 def test_two_options_never_share_a_variable(one: str, other: str) -> None:
-    assert (cli.variable_of("listen", one) == cli.variable_of("listen", other)) == (one == other)
+    same = commandtable.variable_of("listen", one) == commandtable.variable_of("listen", other)
+    assert same == (one == other)
+        one == other
+    )
 
 
 def test_ctrl_c_ends_with_130_and_no_traceback() -> None:

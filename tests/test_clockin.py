@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from fakes import Jam, Pad, Parrot, jam, note, pedal
 
-from jamd.clock import Inbox, ManualClock
 from jamd.clockin import TICKS_PER_BEAT, ClockIn
-from jamd.events import Clocked, Event, Received
+from jamd.events import Clocked, Event, Inbox, Received
 from jamd.metronome import Click
 from jamd.rig import Rig
 from jamd.snapshot import Turn
 from jamd.transport import Metre, Transport
 from jamd.turns import Form
+from jamd.virtual import ManualClock
 
 BAR = 4 * TICKS_PER_BEAT
 JITTER_SECONDS = 0.003

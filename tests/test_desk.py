@@ -15,7 +15,8 @@ from jamd.bindings import Bindings
 from jamd.controls import Control
 from jamd.desk import Desk
 from jamd.errors import JamdError
-from jamd.events import Loaded, Received
+from jamd.events import Received
+from jamd.minds import Loaded
 from jamd.models.features import Place
 from jamd.note import Frame
 from jamd.rack import ModelRack, StandIn, Wish

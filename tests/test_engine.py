@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jamd.clockout import ClockOut
-from jamd.events import Panic, Predicted, Received
+from jamd.events import Panic, Received
 from jamd.note import Frame, Onset
+from jamd.posts import Predicted
 from jamd.rig import Rig
 from jamd.snapshot import Span, Turn
 from jamd.turns import Form

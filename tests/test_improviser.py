@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jamd.clock import Inbox, SystemClock
-from jamd.events import Failed, Predicted, Stop
+from jamd.clock import SystemClock
+from jamd.events import Inbox, Stop
 from jamd.improviser import Improviser, end_of
 from jamd.models import bundle
 from jamd.models.features import Place
-from jamd.models.mind import open_mind
+from jamd.models.opening import open_mind
 from jamd.models.sampling import Knobs
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH, OFFSET_BINS, TOKENS, VELOCITY_BINS
 from jamd.note import REST, Frame, Onset
+from jamd.posts import Failed, Predicted
 from jamd.scales import scale_of
 from jamd.settings import Wishes
 from jamd.worker import InlineWorker, ThreadWorker

@@ -21,8 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from processes import Process
 
-from jamd.clock import Inbox, SystemClock
+from jamd.clock import SystemClock
 from jamd.errors import UsageError
+from jamd.events import Inbox
 from jamd.link import LOOK_SECONDS, SLACK_SECONDS, Link
 from jamd.linksession import State, join
 from jamd.transport import DEFAULT_METRE, FASTEST_TEMPO, Metre, Transport

@@ -14,8 +14,7 @@ import pytest
 from realparts import KEYS, SYNTH, Player
 
 from jamd import loopback
-from jamd.clock import Inbox
-from jamd.events import Event, Received
+from jamd.events import Event, Inbox, Received
 from jamd.loopback import PATIENCE_SECONDS, PITCHES, RoundTrips, measure
 
 Back = Callable[[mido.Message, int], list[tuple[float, mido.Message]]]

@@ -19,12 +19,13 @@ from processes import Process
 from jamd import modelprocess
 from jamd.ending import numbers
 from jamd.errors import JamdError
-from jamd.events import Event, Failed, Loaded, Predicted
+from jamd.events import Event
 from jamd.improviser import Due, no_hurry
-from jamd.minds import Minds
+from jamd.minds import Loaded, Minds
 from jamd.modelprocess import ProcessWorker, possible
 from jamd.models.features import Place
 from jamd.note import REST, Frame, Onset
+from jamd.posts import Failed, Predicted
 from jamd.priority import on_time
 from jamd.rack import ModelRack
 from jamd.worker import MOST_WAITING, InlineWorker, ThreadWorker

@@ -16,7 +16,8 @@ from jamd.models.features import NOWHERE, Cue, Ear, Place
 from jamd.models.head import Head, Words
 from jamd.models.key import InKey, moved, shift_to_c
 from jamd.models.likelihood import Talk, nats
-from jamd.models.mind import Mind, open_mind
+from jamd.models.mind import Mind
+from jamd.models.opening import open_mind
 from jamd.models.sampling import Knobs, choose, draw_bin, leaning, odds, spell, top
 from jamd.models.seq2seq import Seq2Seq
 from jamd.models.seq2seq import Settings as Seq2SeqSettings

@@ -17,7 +17,7 @@ from jamd.cli import main
 from jamd.midiwrite import Track, messages_of
 from jamd.models import bundle
 from jamd.models.bundle import Bundle
-from jamd.models.mind import open_mind
+from jamd.models.opening import open_mind
 from jamd.training import personal, runs, selfplay, tuning
 from jamd.training.conversations import OWN, PLAYER
 from jamd.transport import Metre

@@ -29,7 +29,7 @@ from jamd.models.evening import Evening, Heard, evening_of, joined, last_of
 from jamd.models.features import Place
 from jamd.models.key import InKey, shifts_to_c
 from jamd.models.memory import Remembering, RememberingThought
-from jamd.models.mind import teach
+from jamd.models.opening import teach
 from jamd.models.past import MOST_PAST_STEPS, past_of
 from jamd.models.pointers import BARS
 from jamd.note import REST, Frame, Onset

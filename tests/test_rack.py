@@ -20,11 +20,11 @@ from realparts import KEYS, SYNTH, Jamd, Player, sounding
 
 from jamd import rack as rack_module
 from jamd.errors import JamdError
-from jamd.events import Event, Loaded
+from jamd.events import Event
 from jamd.improviser import Improviser
-from jamd.minds import Minds
+from jamd.minds import Loaded, Minds
 from jamd.models import bundle
-from jamd.models.mind import open_mind
+from jamd.models.opening import open_mind
 from jamd.models.sampling import Knobs
 from jamd.rack import ModelRack, StandIn
 from jamd.takes import Takes

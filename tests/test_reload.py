@@ -22,7 +22,7 @@ from test_desk import BOUND, Turning, moved, pressed
 from jamd import reload
 from jamd.bindings import Bindings
 from jamd.commands.listen import check
-from jamd.config import command_of
+from jamd.commandtable import load
 from jamd.controls import Control
 from jamd.desk import Desk
 from jamd.errors import UsageError
@@ -141,7 +141,7 @@ class Session:
 
     def __init__(self, path: Path, *options: str) -> None:
         self.path, self.posted = path, list[Event]()
-        listen = command_of("listen")
+        listen = load("listen")
         assert listen is not None
         self.reloader = Reloader(listen.make_context("listen", ["--config", str(path), *options]), check)
 

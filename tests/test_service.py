@@ -23,8 +23,9 @@ from realparts import KEYS, SYNTH, Player
 
 from jamd.cli import main
 from jamd.errors import JamdError, UsageError
+from jamd.job import Job, Ran
 from jamd.launchd import Launchd
-from jamd.service import Job, Ran, run_program, write
+from jamd.service import run_program, write
 from jamd.systemd import Systemd
 
 ODD = ("--in", 'Key "board" 100%', "--out", "${HOME} $$ \\ it's; ü", "--record", " ", ";")

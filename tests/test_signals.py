@@ -146,7 +146,7 @@ def test_a_wait_that_a_handler_outlasts_is_over_when_its_time_is() -> None:
     """Python's own queue would wait for ever."""
     said, status = run("""
 from queue import Empty
-from jamd.waiting import Queue
+from jamd.clock import Queue
 signal.signal(signal.SIGALRM, lambda *_: wait(0.3))
 signal.setitimer(signal.ITIMER_REAL, 0.1)
 try:

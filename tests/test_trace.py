@@ -8,10 +8,10 @@ from pathlib import Path
 import mido
 import pytest
 
-from jamd.clock import ManualClock
 from jamd.errors import JamdError
 from jamd.output import Output
 from jamd.trace import Trace
+from jamd.virtual import ManualClock
 
 
 class Synth:

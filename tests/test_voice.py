@@ -11,11 +11,12 @@ from fakes import RecordingPort
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd.clock import Inbox, ManualClock
 from jamd.echo import WINDOW_SECONDS, Echo
+from jamd.events import Inbox
 from jamd.note import Frame, Onset
 from jamd.output import LATE_SECONDS, Output
 from jamd.scheduler import Scheduler
+from jamd.virtual import ManualClock
 from jamd.voice import Voice
 
 

@@ -9,12 +9,13 @@ from queue import SimpleQueue
 import pytest
 from fakes import Pad
 
-from jamd.events import Event, Failed, Predicted
+from jamd.events import Event
 from jamd.improviser import no_hurry
 from jamd.models import mind
 from jamd.models.features import Place
 from jamd.note import REST, Frame
 from jamd.playing import Playing
+from jamd.posts import Failed, Predicted
 from jamd.worker import MOST_WAITING, ThreadWorker
 
 PLACES = [Place(step, 16) for step in range(4)]

@@ -16,7 +16,8 @@ from jamd.errors import JamdError
 from jamd.improviser import Improviser
 from jamd.models.bundle import Bundle
 from jamd.models.likelihood import Nats, nats
-from jamd.models.mind import Mind, open_mind
+from jamd.models.mind import Mind
+from jamd.models.opening import open_mind
 from jamd.shown import printable
 from jamd.training import beats, cache, copying, framewise, judge, reading, sources
 from jamd.training.cases import Case, answered, cases_of, duet, foils, trading, whole, without_call

@@ -11,7 +11,7 @@ from jamd.errors import JamdError
 from jamd.improviser import Improviser
 from jamd.models import bundle
 from jamd.models.bundle import Bundle
-from jamd.models.mind import open_mind
+from jamd.models.opening import open_mind
 from jamd.models.sampling import Knobs
 from jamd.training import answers, networks, personal, report_files, report_text, tuning
 from jamd.training.cases import cases_of

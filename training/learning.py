@@ -18,7 +18,7 @@ from jamd import midifile
 from jamd.errors import JamdError, UsageError
 from jamd.models import bundle
 from jamd.models.bundle import Bundle, Weights
-from jamd.models.mind import open_mind
+from jamd.models.opening import open_mind
 from jamd.plot import draw
 from jamd.refuge import write_again
 from jamd.rendering import render

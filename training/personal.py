@@ -14,7 +14,7 @@ from torch import nn
 
 from jamd.errors import JamdError
 from jamd.models.bundle import Bundle, Weights
-from jamd.models.mind import open_mind
+from jamd.models.opening import open_mind
 from jamd.training import fit, networks, selfplay, tuning
 from jamd.training.conversations import Conversation
 from jamd.training.music import Music

@@ -9,7 +9,6 @@ import click
 from click.core import ParameterSource
 
 from jamd.backends import BACKENDS
-from jamd.cli import variable_of
 from jamd.errors import UsageError
 from jamd.gather import Number
 from jamd.playing import models_folder
@@ -214,9 +213,3 @@ def loopback(in_name: str | None, out_name: str | None, backend: str, as_json: b
         f"half of it is a fair guess for one way: --out-latency {found['out_latency_ms']:g}; what a synth "
         "takes from the note to its sound MIDI cannot tell: add that by ear"
     )
-
-
-for _sub in command.commands.values():
-    for _option in _sub.params:
-        if isinstance(_option, click.Option):
-            _option.envvar = variable_of(f"bench-{_sub.name}", max(_option.opts, key=len))

@@ -8,7 +8,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from jamd.config import BIND, Config, command_of, file_option, key_of, options_of, user_path
+from jamd.commandtable import load
+from jamd.config import BIND, Config, file_option, key_of, options_of, user_path
 from jamd.shown import cell, printable
 
 
@@ -67,7 +68,7 @@ def command(path: Path | None, as_json: bool) -> None:
 
 def in_force(path: Path | None) -> tuple[Config, list[dict[str, Any]]]:
     """The config file that listen would read now, and each of its options: key, value and source."""
-    listen = command_of("listen")
+    listen = load("listen")
     assert listen is not None
     ctx = listen.make_context("listen", [] if path is None else ["--config", str(path)])
     config: Config = ctx.params["config"]

@@ -124,7 +124,7 @@ def command(
 def _model(name: str, playing: Playing, kind: str = "model") -> Model:
     """A model to be judged. Raises BundleError."""
     from jamd.models import bundle
-    from jamd.models.mind import open_mind
+    from jamd.models.opening import open_mind
     from jamd.training.evaluation import Model
 
     read = bundle.read(bundle.find(name, models_folder()))

@@ -13,6 +13,7 @@ import mido
 
 from jamd.backends import BACKENDS, open_backend
 from jamd.bindings import FINE, PRESSED, meanings
+from jamd.clock import Queue
 from jamd.config import BIND, Config, file_option, find, parse, user_path
 from jamd.controllers import PEDAL
 from jamd.controls import Control
@@ -21,7 +22,6 @@ from jamd.gather import Number
 from jamd.knobs import KNOBS, Knob, knob_of
 from jamd.private import make_folder
 from jamd.shown import printable
-from jamd.waiting import Queue
 
 MOVED = 4
 """How far a CC (of 127) or a bend must go to count: one that nobody touches may tremble."""

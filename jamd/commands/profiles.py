@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from jamd.cli import variable_of
 from jamd.shown import cell, printable
 
 
@@ -89,9 +88,3 @@ def delete(names: tuple[str, ...], yes: bool) -> None:
     for name in names:
         profiles.delete(name)
         click.echo(printable(f"deleted {name}"))
-
-
-for _sub in command.commands.values():
-    for _option in _sub.params:
-        if isinstance(_option, click.Option):
-            _option.envvar = variable_of(f"profiles-{_sub.name}", max(_option.opts, key=len))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from jamd.cli import variable_of
 from jamd.shown import cell, printable
 
 if TYPE_CHECKING:
@@ -305,9 +304,3 @@ def _print_json(document: object) -> None:
     import json
 
     click.echo(json.dumps(document, indent=2, allow_nan=False))
-
-
-for _sub in command.commands.values():
-    for _option in _sub.params:
-        if isinstance(_option, click.Option):
-            _option.envvar = variable_of(f"runs-{_sub.name}", max(_option.opts, key=len))

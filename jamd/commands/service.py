@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jamd.errors import JamdError, UsageError
+from jamd.job import Job, checked_name, known_as, log_path
 from jamd.shown import printable
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ def install(name: str, no_start: bool, options: tuple[str, ...]) -> None:
     from jamd import service
 
     params = _listen(options).params
-    job = service.Job(
-        service.checked_name(name), options, service.log_path(name), network=params["sync"] == "link"
-    )
+    job = Job(checked_name(name), options, log_path(name), network=params["sync"] == "link")
     manager = _manager()
     path = service.write(manager, job)
     click.echo(f"wrote {printable(path)}")
@@ -57,9 +56,7 @@ def install(name: str, no_start: bool, options: tuple[str, ...]) -> None:
         manager.load(name)
     except JamdError as error:
         raise JamdError(f"{path} is written, but the service does not run: {error}") from error
-    click.echo(
-        f"{service.known_as(name)} runs now and from your next login on; `jamd service status` tells how"
-    )
+    click.echo(f"{known_as(name)} runs now and from your next login on; `jamd service status` tells how")
 
 
 @command.command()
@@ -120,11 +117,11 @@ def status(name: str, as_json: bool) -> None:
             "running": state.running,
             "process": state.process,
             "state": state.words,
-            "log": str(service.log_path(name)),
+            "log": str(log_path(name)),
         }
         click.echo(json.dumps(document, indent=2))
     else:
-        click.echo(f"{service.known_as(name)}: {state.words}; log: {printable(service.log_path(name))}")
+        click.echo(f"{known_as(name)}: {state.words}; log: {printable(log_path(name))}")
     if not state.running:
         click.get_current_context().exit(1)
 
@@ -140,7 +137,7 @@ def logs(name: str, lines: int) -> None:
 
     manager = _manager()
     service.there(manager, name)
-    path = service.log_path(name)
+    path = log_path(name)
     if printed := manager.journal(name, lines).rstrip():
         click.echo(f"{printed}\n")
     found = service.last_lines(path, lines)
@@ -180,9 +177,9 @@ def run(options: tuple[str, ...]) -> None:
 def _listen(options: Sequence[str]) -> click.Context:
     """What `jamd listen` makes of these options, its environment and its config file. Raises UsageError."""
     from jamd.commands.listen import check
-    from jamd.config import command_of
+    from jamd.commandtable import load
 
-    listen = command_of("listen")
+    listen = load("listen")
     assert listen is not None
     context = listen.make_context("listen", list(options))
     check(context)

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from jamd.backends import BACKENDS
-from jamd.cli import variable_of
 from jamd.errors import JamdError, UsageError
 from jamd.shown import cell, printable
 
@@ -178,9 +177,3 @@ def export(name: str, output: Path) -> None:
         case suffix:
             raise UsageError(f"{output} should end in .mid, .wav or .png, not {suffix or 'nothing'}")
     click.echo(f"wrote {printable(output)}")
-
-
-for _sub in command.commands.values():
-    for _option in _sub.params:
-        if isinstance(_option, click.Option):
-            _option.envvar = variable_of(f"sessions-{_sub.name}", max(_option.opts, key=len))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from click.core import ParameterSource
 
-from jamd.cli import TOLD
+from jamd.commandtable import TOLD
 from jamd.errors import JamdError, UsageError
 from jamd.playing import models_folder
 from jamd.priority import cores
