@@ -168,8 +168,6 @@ def test_defaults_are_in_the_help_of_a_command() -> None:
 def test_two_options_never_share_a_variable(one: str, other: str) -> None:
     same = commandtable.variable_of("listen", one) == commandtable.variable_of("listen", other)
     assert same == (one == other)
-        one == other
-    )
 
 
 def test_ctrl_c_ends_with_130_and_no_traceback() -> None:
