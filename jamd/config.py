@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jamd.commandtable import COMMANDS, load
 from jamd.errors import UsageError
 
 if TYPE_CHECKING:
-    from jamd.commandtable import COMMANDS, load
-from jamd.bindings import Bindings
+    from jamd.bindings import Bindings
 
 LARGEST_BYTES, LONGEST_LINE = 2**16, 2000
 """Of a config file, and characters of a line in it: a key of thousands of names or a number of thousands of

@@ -11,7 +11,7 @@ from fakes import Pad
 
 from jamd.events import Event
 from jamd.improviser import no_hurry
-from jamd.models import mind
+from jamd.models import opening
 from jamd.models.features import Place
 from jamd.note import REST, Frame
 from jamd.playing import Playing
@@ -84,7 +84,7 @@ def test_a_model_that_is_killed_is_told_of(posted: SimpleQueue[Event]) -> None:
 def test_for_a_model_on_a_gpu_itself_on_the_cpu_stands_in_and_then_one_that_counts(
     device: str, gpu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mind, "cuda_present", lambda: gpu)
+    monkeypatch.setattr(opening, "cuda_present", lambda: gpu)
     playing = Playing(1.0, 0.98, 1.0, None, None, None, 1.0, 1, 0, "default", device, 1.0, 1)
     stand_ins = playing.stand_ins()
     assert [each.name + each.where for each in stand_ins] == (
