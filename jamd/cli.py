@@ -12,11 +12,12 @@ from typing import Any, NoReturn
 
 import click
 
-from jamd import __version__, streams
-from jamd.commandtable import COMMANDS, TOLD, load
-from jamd.ending import Ended
+from jamd import __version__
 from jamd.errors import JamdError
-from jamd.shown import printable
+from jamd.options.commands import COMMANDS, TOLD, load
+from jamd.printable import printable
+from jamd.system import streams
+from jamd.system.signals import Ended
 
 INTERRUPTED = 130
 """The exit status of a program ended by Ctrl-C: 128 and the signal's number."""

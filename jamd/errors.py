@@ -1,6 +1,6 @@
 """What can go wrong, said in one line and with an exit status."""
 
-from jamd.shown import printable
+from jamd.printable import printable
 
 
 class JamdError(Exception):

@@ -9,26 +9,26 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
-from jamd.account import Recorder as AnyRecorder
 from jamd.clock import SystemClock
-from jamd.engine import Engine
+from jamd.engine.account import Recorder as AnyRecorder
+from jamd.engine.engine import Engine
+from jamd.engine.output import Lines, Output, Port
+from jamd.engine.rig import Rig
+from jamd.engine.turns import Form
+from jamd.engine.voice import Voice
 from jamd.errors import JamdError
-from jamd.improviser import Improviser
-from jamd.logs import SAID, say
-from jamd.minds import MakeWorker
-from jamd.modelprocess import ProcessWorker, possible, worker_of
-from jamd.output import Lines, Output, Port
-from jamd.priority import model_cores, on_time
-from jamd.rack import Improvisers, ModelRack, StandIn
-from jamd.recorder import Recorder
-from jamd.rig import Rig
-from jamd.shown import printable
-from jamd.sync import Sync
-from jamd.takes import Takes
-from jamd.transport import Metre
-from jamd.turns import Form
-from jamd.voice import Voice
-from jamd.worker import Post, Worker
+from jamd.mind.improviser import Improviser
+from jamd.mind.minds import MakeWorker
+from jamd.mind.process import ProcessWorker, possible, worker_of
+from jamd.mind.rack import Improvisers, ModelRack, StandIn
+from jamd.mind.worker import Post, Worker
+from jamd.music.transport import Metre
+from jamd.printable import printable
+from jamd.sessions.recorder import Recorder
+from jamd.sessions.takes import Takes
+from jamd.sync.source import Sync
+from jamd.system.logs import SAID, say
+from jamd.system.priority import model_cores, on_time
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ def watch(engine: Engine, title: str, quiet: bool) -> AbstractContextManager[obj
         return nullcontext()
     from rich.console import Console
 
-    from jamd.view import View
+    from jamd.view.view import View
 
     return View(Console(), lambda: engine.snapshot, printable(title))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import mido
 
-from jamd.midifile import performance
+from jamd.smf.midifile import performance
 
 __all__ = ["Player", "TimedMessages", "performance"]
 

@@ -8,28 +8,28 @@ from dataclasses import dataclass
 
 import mido
 
-from jamd import tempomap
-from jamd.bars import Bars, Scored, answered
-from jamd.engine import Engine
+from jamd.engine.engine import Engine
+from jamd.engine.events import Received
+from jamd.engine.output import Output
+from jamd.engine.snapshot import Span
+from jamd.engine.turns import Form
+from jamd.engine.virtual import ManualClock
+from jamd.engine.voice import Voice
 from jamd.errors import JamdError
-from jamd.events import Received
-from jamd.improviser import Improviser
-from jamd.midifile import Piece
-from jamd.midiwrite import TICKS_PER_BEAT, Track, encode, messages_of
-from jamd.note import STEPS_PER_BEAT
-from jamd.output import Output
-from jamd.snapshot import Span
-from jamd.sync import Internal
-from jamd.transport import DEFAULT_TEMPO, Metre
-from jamd.turns import Form
-from jamd.virtual import ManualClock
-from jamd.voice import Voice
-from jamd.worker import InlineWorker
+from jamd.mind.improviser import Improviser
+from jamd.mind.worker import InlineWorker
+from jamd.music import tempomap
+from jamd.music.bars import Bars, Scored, answered
+from jamd.music.note import STEPS_PER_BEAT
+from jamd.music.transport import DEFAULT_TEMPO, Metre
+from jamd.smf.midifile import Piece
+from jamd.smf.write import TICKS_PER_BEAT, Track, encode, messages_of
+from jamd.sync.source import Internal
 
 Events = list[tuple[float, mido.Message]]
 
 # A fault ends the rendering with its one line; the engine's own word on it would be a second.
-logging.getLogger("jamd.partner").addHandler(logging.NullHandler())
+logging.getLogger("jamd.engine.partner").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from safetensors.numpy import save
 from jamd.errors import BundleError
 from jamd.models.phrases import Phrases
 from jamd.models.tokens import KEYS, LOWEST_PITCH
-from jamd.note import STEPS_PER_BEAT
-from jamd.refuge import write_again
+from jamd.music.note import STEPS_PER_BEAT
+from jamd.system.fallback import write_again
 
 FORMAT = 2
 SUFFIX = ".safetensors"

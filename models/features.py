@@ -21,7 +21,7 @@ from jamd.models.tokens import (
     offset_bin,
     velocity_bin,
 )
-from jamd.note import Frame, Onset
+from jamd.music.note import Frame, Onset
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]

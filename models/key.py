@@ -16,7 +16,7 @@ import numpy.typing as npt
 from jamd.models.features import CLASS_OF_KEY, Cue, Place, rolls_of
 from jamd.models.mind import Mind, Spelling, Thought
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH, PIANO
-from jamd.note import Frame, Onset
+from jamd.music.note import Frame, Onset
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from jamd.models.features import Cue, rolls_of
 from jamd.models.mind import Mind, Spelling
 from jamd.models.tokens import END, KEYS
-from jamd.note import REST, Frame
+from jamd.music.note import REST, Frame
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from jamd.models.contexts import TOKEN_NUMBER, Uints, both, mix, step_number, windows
 from jamd.models.features import Cue, Place, Rolls, rolls_of
 from jamd.models.tokens import END, KEYS, OFFSET_BINS, TOKENS, VELOCITY_BINS
-from jamd.note import Frame
+from jamd.music.note import Frame
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -78,7 +78,7 @@ def key_below(sounding: Bools) -> Ints:
 
 
 class Markov:
-    """The mind in the tables that `jamd.training.markov.count` makes."""
+    """The mind in the tables that `jamd.training.fitting.counting.count` makes."""
 
     def __init__(
         self,

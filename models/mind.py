@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jamd.models.features import Cue, Place
-from jamd.note import Frame
+from jamd.music.note import Frame
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

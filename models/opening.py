@@ -10,14 +10,14 @@ import numpy as np
 
 from jamd.errors import BundleError, UsageError
 from jamd.models.bundle import Bundle
-from jamd.models.evening import Evening
 from jamd.models.features import Cue, Place
+from jamd.models.memory.evening import Evening
 from jamd.models.mind import Mind
 from jamd.models.tokens import OFFSET_BINS, TOKENS, VELOCITY_BINS
-from jamd.note import REST, Frame, Onset
+from jamd.music.note import REST, Frame, Onset
 
 if TYPE_CHECKING:
-    from jamd.models.memory import Remembering
+    from jamd.models.memory.memory import Remembering
 
 
 def cuda_present() -> bool:
@@ -35,7 +35,7 @@ def open_mind(bundle: Bundle, device: str = "auto", echo: float = 1.0) -> Mind:
         with np.errstate(over="raise", invalid="raise", divide="raise"):
             mind = _network(bundle, device)
             if echo > 0 and "memory" in header:
-                from jamd.models.memory import MemoryWeights, Remembering
+                from jamd.models.memory.memory import MemoryWeights, Remembering
 
                 mind = Remembering(mind, MemoryWeights(**header["memory"]), echo)
             if header.get("key") == "C":
@@ -78,7 +78,7 @@ def echo_of(mind: Mind) -> float:
 
 
 def _memory_of(mind: Mind) -> Remembering | None:
-    from jamd.models.memory import Remembering  # loaded only where a memory is asked for
+    from jamd.models.memory.memory import Remembering  # loaded only where a memory is asked for
 
     inner: object | None = mind
     while inner is not None and not isinstance(inner, Remembering):
@@ -90,8 +90,8 @@ def teach(mind: Mind, evenings: Sequence[Evening]) -> bool:
     """Let the session memory of a mind know earlier evenings, the latest last, in all that it starts from now
     on; no network hears them. False if it has no such memory."""
     from jamd.models.key import InKey
-    from jamd.models.memory import Remembering
-    from jamd.models.past import past_of
+    from jamd.models.memory.memory import Remembering
+    from jamd.models.memory.past import past_of
 
     inner: object | None = mind
     in_c = False
@@ -116,15 +116,15 @@ def _network(bundle: Bundle, device: str) -> Mind:
         import torch
 
         if torch.cuda.is_available():
-            from jamd.models.torch_stepping import TorchMind
+            from jamd.models.networks.torch_stepping import TorchMind
 
             return TorchMind(arch, weights, settings, "cuda")
         if device == "cuda":
             raise UsageError("no CUDA device is to be had here; use --device cpu")
     if arch == "seq2seq":
-        from jamd.models.seq2seq_numpy import NumpySeq2Seq
+        from jamd.models.networks.seq2seq_numpy import NumpySeq2Seq
 
         return NumpySeq2Seq(weights, **settings)
-    from jamd.models.wavenet_numpy import NumpyWaveNet
+    from jamd.models.networks.wavenet_numpy import NumpyWaveNet
 
     return NumpyWaveNet(weights, **settings)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from jamd.models.mind import Spelling
 from jamd.models.tokens import END, KEYS, LOWEST_PITCH, OFFSET_BINS, VELOCITY_BINS, offset_of
-from jamd.note import Frame, Onset
+from jamd.music.note import Frame, Onset
 
 Floats = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from jamd.priority import one_blas_thread
+from jamd.system.priority import one_blas_thread
 
 one_blas_thread()  # before numpy is there, as the program does it
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
-from realparts import Jamd, Player, Synth, jack_server  # noqa: E402
+
+from tests.kit.realparts import Jamd, Player, Synth, jack_server  # noqa: E402
 
 # A shell that runs the tests in the background has them ignore Ctrl-C and more, and so would what they start.
 for _name in ("SIGINT", "SIGQUIT", "SIGHUP", "SIGTERM", "SIGTSTP", "SIGTTIN", "SIGTTOU"):

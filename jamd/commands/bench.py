@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from jamd.backends import BACKENDS
 from jamd.errors import UsageError
-from jamd.gather import Number
-from jamd.playing import models_folder
-from jamd.transport import FASTEST_TEMPO, SLOWEST_TEMPO
+from jamd.midi.backends import BACKENDS
+from jamd.music.transport import FASTEST_TEMPO, SLOWEST_TEMPO
+from jamd.options.group import Number
+from jamd.options.model import models_folder
 
 if TYPE_CHECKING:
-    from jamd.machine import Machine
+    from jamd.bench.machine import Machine
 
 ALONE_ANSWERS = 3
 CANDIDATES = "16"
@@ -55,9 +55,10 @@ def command(
         if given:
             raise UsageError(f"options go behind the word {ctx.invoked_subcommand}: see its --help")
         return
-    from jamd import bench_timing, model_times
-    from jamd.bench_timing import Ports, Wishes, improvisers_of
-    from jamd.machine import look
+    from jamd.bench import model_times
+    from jamd.bench import timing as bench_timing
+    from jamd.bench.machine import look
+    from jamd.bench.timing import Ports, Wishes, improvisers_of
     from jamd.models import bundle
 
     ports, machine = Ports(backend, in_name, out_name), look()
@@ -124,9 +125,9 @@ def timing(
     own output, or to --in, if a cable leads there from --out. Half of the turns are beside busy loops on
     every core. Then: the processor at 120 BPM, the ports' round trip, the start, the memory.
     """
-    from jamd import bench_timing
-    from jamd.bench_timing import TURN_BEATS, Ports, Wishes, improvisers_of
-    from jamd.machine import look
+    from jamd.bench import timing as bench_timing
+    from jamd.bench.machine import look
+    from jamd.bench.timing import TURN_BEATS, Ports, Wishes, improvisers_of
     from jamd.models import bundle
 
     ports, machine = Ports(backend, in_name, out_name), look()
@@ -143,7 +144,7 @@ def timing(
 
 def _say(account: dict[str, Any], machine: Machine, as_json: bool) -> None:
     """The account with the verdict on it."""
-    from jamd.stage import judged, verdict
+    from jamd.bench.verdict import judged, verdict
 
     figures = judged(account)
     said = verdict(figures, machine, account["ports"]["backend"])
@@ -153,7 +154,7 @@ def _say(account: dict[str, Any], machine: Machine, as_json: bool) -> None:
         judgement = {"fit": said.fit, "words": said.words, "advice": said.advice}
         click.echo(json.dumps(account | {"verdict": judgement}, indent=2, ensure_ascii=False))
         return
-    from jamd.bench_print import print_timing
+    from jamd.bench.tables import print_timing
 
     print_timing(account, figures, machine)
     click.echo(said.words)
@@ -174,8 +175,8 @@ def model(model: str, device: str, answers: int, as_json: bool) -> None:
     """
     import json
 
-    from jamd import model_times
-    from jamd.bench_print import print_model
+    from jamd.bench import model_times
+    from jamd.bench.tables import print_model
     from jamd.models import bundle
 
     found = bundle.read(bundle.find(model, models_folder()))
@@ -195,7 +196,7 @@ def loopback(in_name: str | None, out_name: str | None, backend: str, as_json: b
     Sends quiet high notes to --out and waits for them on --in: lay a cable from the one to the other, or let
     a synth or a DAW pass on what it hears. Without names jamd connects two ports of its own.
     """
-    from jamd.loopback import open_loop
+    from jamd.bench.loopback import open_loop
 
     with open_loop(backend, in_name, out_name) as loop:
         found = loop.measure(count).summary()

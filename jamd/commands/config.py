@@ -8,9 +8,16 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from jamd.commandtable import load
-from jamd.config import BIND, Config, file_option, key_of, options_of, user_path
-from jamd.shown import cell, printable
+from jamd.options.commands import load
+from jamd.options.config import (
+    BIND,
+    Config,
+    file_option,
+    key_of,
+    options_of,
+    user_path,
+)
+from jamd.printable import cell, printable
 
 
 @click.command()

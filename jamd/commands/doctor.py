@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jamd.backends import BACKENDS
+from jamd.midi.backends import BACKENDS
 
 if TYPE_CHECKING:
-    from jamd.doctor import Finding
+    from jamd.bench.doctor import Finding
 
 FAULTY = 1
 
@@ -37,7 +37,7 @@ def command(
     Looks at MIDI, the system, the model and your folders, and says what to do about what is found. A port is
     opened for a moment, and nothing is sent. Exit status 1 if something stops the playing.
     """
-    from jamd.doctor import State, stops
+    from jamd.bench.doctor import State, stops
 
     found = []
     for finding in _examine(in_name, out_name, backend, model):
@@ -60,11 +60,11 @@ def command(
 
 
 def _examine(in_name: str | None, out_name: str | None, backend: str, model: str) -> Iterator[Finding]:
-    from jamd import doctor, doctor_ports
-    from jamd.machine import look
-    from jamd.model_times import step_seconds
+    from jamd.bench import doctor, doctor_ports
+    from jamd.bench.machine import look
+    from jamd.bench.model_times import step_seconds
     from jamd.models import bundle
-    from jamd.playing import models_folder
+    from jamd.options.model import models_folder
 
     yield from doctor_ports.examine([("input", in_name), ("output", out_name)], backend)
     yield from doctor.of_machine(look())

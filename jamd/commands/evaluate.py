@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jamd.playing import Playing, models_folder, playing_options
+from jamd.options.model import Playing, models_folder, playing_options
 
 if TYPE_CHECKING:
-    from jamd.improviser import Improviser
-    from jamd.training.evaluation import Model
+    from jamd.mind.improviser import Improviser
+    from jamd.training.judging.evaluation import Model
 
 FLOOR = "markov"
 
@@ -61,11 +61,11 @@ def command(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from jamd.errors import BundleError, UsageError
-    from jamd.files import check_writable
-    from jamd.plot import check_suffix
-    from jamd.shown import printable
-    from jamd.training import charts, evaluation, framewise
-    from jamd.training.tables import tables
+    from jamd.printable import printable
+    from jamd.system.files import check_writable
+    from jamd.training.judging import benchmarks, charts, evaluation
+    from jamd.training.judging.tables import tables
+    from jamd.view.plot import check_suffix
 
     if plot is not None:
         check_suffix(plot)
@@ -91,7 +91,7 @@ def command(
     )
     with Progress(*columns, console=stderr) as progress:
         if benchmark is not None:
-            rolls = framewise.read_split(benchmark, split)
+            rolls = benchmarks.read_split(benchmark, split)
             floors = evaluation.benchmark_floors(benchmark, split, asked, say)
             rows = evaluation.benchmark_rows([*asked, *floors], rolls, progress)
             of: dict[str, object] = {"split": split, "pieces": len(rolls), "frames": sum(map(len, rolls))}
@@ -125,7 +125,7 @@ def _model(name: str, playing: Playing, kind: str = "model") -> Model:
     """A model to be judged. Raises BundleError."""
     from jamd.models import bundle
     from jamd.models.opening import open_mind
-    from jamd.training.evaluation import Model
+    from jamd.training.judging.evaluation import Model
 
     read = bundle.read(bundle.find(name, models_folder()))
     remembering = open_mind(read, playing.device) if "memory" in read.header else None

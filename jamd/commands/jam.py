@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from jamd.filetempo import Tempo, tempo_option
-from jamd.logs import log_option
-from jamd.playing import Playing, playing_options
-from jamd.shown import printable
+from jamd.options.filetempo import Tempo, tempo_option
+from jamd.options.model import Playing, playing_options
+from jamd.printable import printable
+from jamd.system.logs import log_option
 
 CALL_BARS = 2
 HELLO = """\
@@ -48,22 +48,24 @@ def command(
     """
     import mido
 
-    from jamd import ending, midifile, sessions
-    from jamd.backends import open_backend
-    from jamd.bars import Bars
-    from jamd.desk import Desk
+    from jamd.beats.performed import in_time
+    from jamd.engine.desk import Desk
+    from jamd.engine.output import Port
+    from jamd.engine.rig import Rig
+    from jamd.engine.turns import Form
     from jamd.errors import JamdError, UsageError
-    from jamd.files import check_writable
-    from jamd.filetime import FileTime
     from jamd.live import Nowhere, Session, live_engine, run, say_summary, watch
-    from jamd.output import Port
-    from jamd.performed import in_time
+    from jamd.midi.backends import open_backend
+    from jamd.music.bars import Bars
     from jamd.player import Player, performance
-    from jamd.plot import draw
-    from jamd.recorder import Recorder
-    from jamd.rig import Rig
-    from jamd.sound import to_wav
-    from jamd.turns import Form
+    from jamd.sessions import sessions
+    from jamd.sessions.recorder import Recorder
+    from jamd.smf import midifile
+    from jamd.sync.filetime import FileTime
+    from jamd.system import signals
+    from jamd.system.files import check_writable
+    from jamd.view.plot import draw
+    from jamd.view.sound import to_wav
 
     if output.suffix != ".mid":
         raise UsageError(f"{output} should end in .mid; its picture and sound are put beside it")
@@ -78,7 +80,7 @@ def command(
     improvisers = playing.improvisers()
     keeping = Recorder(output, sync.transport.tempo, sync.transport.metre)
     with ExitStack() as stack:
-        stack.enter_context(ending.in_order())
+        stack.enter_context(signals.in_order())
         port: Port = Nowhere()
         if out_name is not None:
             port = stack.enter_context(open_backend("auto")).open_output(out_name)
@@ -91,7 +93,7 @@ def command(
             rig=Rig(desk=Desk(playing.settings())),
         )
         engine, sent = stack.enter_context(live_engine(session, port))
-        stack.enter_context(ending.playing(engine.stop, engine.hush))
+        stack.enter_context(signals.playing(engine.stop, engine.hush))
         title = f"{printable(path.name)} -> jamd ({playing.model})"
         click.echo(f"jamming: {title}; {sync.transport.tempo:g} BPM, {sync.transport.metre}; Ctrl-C ends it")
         stack.enter_context(watch(engine, title, quiet))

@@ -11,17 +11,24 @@ from typing import Any
 import click
 import mido
 
-from jamd.backends import BACKENDS, open_backend
-from jamd.bindings import FINE, PRESSED, meanings
 from jamd.clock import Queue
-from jamd.config import BIND, Config, file_option, find, parse, user_path
-from jamd.controllers import PEDAL
-from jamd.controls import Control
+from jamd.controls.bindings import FINE, PRESSED, meanings
+from jamd.controls.controls import Control
+from jamd.controls.knobs import KNOBS, Knob, knob_of
 from jamd.errors import JamdError
-from jamd.gather import Number
-from jamd.knobs import KNOBS, Knob, knob_of
-from jamd.private import make_folder
-from jamd.shown import printable
+from jamd.midi.backends import BACKENDS, open_backend
+from jamd.music.controllers import PEDAL
+from jamd.options.config import (
+    BIND,
+    Config,
+    file_option,
+    find,
+    parse,
+    user_path,
+)
+from jamd.options.group import Number
+from jamd.printable import printable
+from jamd.system.permissions import make_folder
 
 MOVED = 4
 """How far a CC (of 127) or a bend must go to count: one that nobody touches may tremble."""
@@ -77,7 +84,7 @@ def command(
         raise JamdError(f"nothing on {port.name} was moved in {seconds:g} s; nothing was written")
     text, freed = bound_to(config.text, knob.name, control)
     parse(text, path)  # never write what cannot be read again
-    from jamd.files import write_whole
+    from jamd.system.files import write_whole
 
     write_whole(path, text.encode())
     if as_json:
@@ -92,7 +99,7 @@ def command(
 
 def prepared(path: Path) -> Path:
     """Where to write, known to be writable before anyone is asked to move anything."""
-    from jamd.files import check_writable
+    from jamd.system.files import check_writable
 
     path = path.resolve()  # the file that a link leads to, and not the link
     if path == user_path().resolve():

@@ -9,16 +9,16 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from jamd.cables import Cabling, cabling_options
-from jamd.config import Config, config_option
 from jamd.errors import JamdError, UsageError
-from jamd.floor import Floor, floor_options
-from jamd.gather import one_of
-from jamd.keyboard import Keyboard, keyboard_options
-from jamd.logs import log_option, say
-from jamd.playing import Playing, playing_options
-from jamd.reload import Reloader, Remembering, asked_by_hangup
-from jamd.timing import Timing, timing_options
+from jamd.options.config import Config, config_option
+from jamd.options.group import one_of
+from jamd.options.model import Playing, playing_options
+from jamd.options.ports import Cabling, cabling_options
+from jamd.options.reload import Reloader, Remembering, asked_by_hangup
+from jamd.options.time import Timing, timing_options
+from jamd.options.turns import Floor, floor_options
+from jamd.options.zones import Keyboard, keyboard_options
+from jamd.system.logs import log_option, say
 
 PROFILE = "me"
 
@@ -84,21 +84,22 @@ def command(
 
     import mido
 
-    from jamd import ending, profiles, sessions
-    from jamd.clockout import ClockOut
-    from jamd.desk import Desk
-    from jamd.events import Replugged
-    from jamd.files import check_writable
-    from jamd.hotplug import Hotplug
+    from jamd.engine.desk import Desk
+    from jamd.engine.events import Replugged
+    from jamd.engine.rig import Rig
     from jamd.live import Session, live_engine, run, say_summary, watch
-    from jamd.metronome import Click
-    from jamd.ports import Port
-    from jamd.priority import model_cores
-    from jamd.quiet import stderr_apart
-    from jamd.recorder import Recorder
-    from jamd.rig import Rig
-    from jamd.tonight import Tonight
-    from jamd.trace import Trace
+    from jamd.midi.hotplug import Hotplug
+    from jamd.midi.ports import Port
+    from jamd.sessions import profiles, sessions
+    from jamd.sessions.profile_writer import Tonight
+    from jamd.sessions.recorder import Recorder
+    from jamd.sessions.trace import Trace
+    from jamd.sync.clockout import ClockOut
+    from jamd.sync.metronome import Click
+    from jamd.system import signals
+    from jamd.system.files import check_writable
+    from jamd.system.priority import model_cores
+    from jamd.system.stderr import stderr_apart
 
     evenings, said = profiles.load(profile) if learn else ([], "")
     if said:
@@ -113,7 +114,7 @@ def command(
         if said:
             click.echo(f"jamd: {said}", err=True)
     with ExitStack() as stack:
-        stack.enter_context(ending.in_order())
+        stack.enter_context(signals.in_order())
         stack.enter_context(stderr_apart())
         tracing = None
         if trace is not None:
@@ -161,7 +162,7 @@ def command(
             playing.stand_ins(known),
         )
         engine, output = stack.enter_context(live_engine(session, out_port))
-        stack.enter_context(ending.playing(engine.stop, engine.hush))
+        stack.enter_context(signals.playing(engine.stop, engine.hush))
         stack.enter_context(reloader.serving(engine.inbox.put))
         both = timing.sync == "midi" and timing.clock_in is None
         in_port = midi.open_input(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from jamd.shown import cell, printable
+from jamd.printable import cell, printable
 
 MOST_CARD_BYTES = 1 << 22
 
@@ -23,9 +23,9 @@ def command(name: str | None, as_json: bool) -> None:
     import json
 
     from jamd.errors import BundleError
-    from jamd.files import read_whole
     from jamd.models import bundle
-    from jamd.playing import models_folder
+    from jamd.options.model import models_folder
+    from jamd.system.files import read_whole
 
     if name is not None:
         path = bundle.find(name, models_folder())

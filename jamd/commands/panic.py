@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from jamd.backends import BACKENDS, open_backend
-from jamd.silence import silence
+from jamd.midi.backends import BACKENDS, open_backend
+from jamd.midi.silence import silence
 
 
 @click.command()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from jamd.backends import BACKENDS, open_backend, opening, what_helps
 from jamd.errors import BackendError
-from jamd.shown import cell
+from jamd.midi.backends import BACKENDS, open_backend, opening, what_helps
+from jamd.printable import cell
 
 
 @click.command()

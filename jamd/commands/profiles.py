@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from jamd.shown import cell, printable
+from jamd.printable import cell, printable
 
 
 @click.group(invoke_without_command=True)
@@ -17,7 +17,7 @@ def command(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from jamd import profiles
+    from jamd.sessions import profiles
 
     found, aside = profiles.listed(), profiles.put_aside()
     if as_json:
@@ -67,7 +67,7 @@ def command(context: click.Context, as_json: bool) -> None:
 @click.argument("new_name")
 def rename(name: str, new_name: str) -> None:
     """Give a profile another name."""
-    from jamd import profiles
+    from jamd.sessions import profiles
 
     profiles.rename(name, new_name)
     click.echo(printable(f"{name} is now {new_name}"))
@@ -78,7 +78,7 @@ def rename(name: str, new_name: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(names: tuple[str, ...], yes: bool) -> None:
     """Delete profiles for good, when you have said yes."""
-    from jamd import profiles
+    from jamd.sessions import profiles
 
     names = tuple(dict.fromkeys(names))
     for name in names:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from jamd.filetempo import Tempo, tempo_option
-from jamd.playing import Playing, playing_options
-from jamd.shown import printable
+from jamd.options.filetempo import Tempo, tempo_option
+from jamd.options.model import Playing, playing_options
+from jamd.printable import printable
 
 
 @click.command()
@@ -30,14 +30,14 @@ def command(
     The answer begins on the bar line after CALL ends, in the metre and the tempo there. The output holds the
     tracks `player` and `jamd`, and CALL's notes at their instants. The same seed gives the same answer.
     """
-    from jamd import midifile
-    from jamd.files import check_writable, write_whole
-    from jamd.midiwrite import FINE_TICKS_PER_BEAT, TICKS_PER_BEAT
-    from jamd.performed import in_time
+    from jamd.beats.performed import in_time
     from jamd.rendering import render
+    from jamd.smf import midifile
+    from jamd.smf.write import FINE_TICKS_PER_BEAT, TICKS_PER_BEAT
+    from jamd.system.files import check_writable, write_whole
 
     if plot is not None:
-        from jamd.plot import check_suffix, draw
+        from jamd.view.plot import check_suffix, draw
 
         check_suffix(plot)
     for path in (output, plot):

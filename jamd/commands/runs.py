@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from jamd.shown import cell, printable
+from jamd.printable import cell, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from jamd.training.runs import Damaged, Run
+    from jamd.training.runs.runs import Damaged, Run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,7 +37,7 @@ def command(context: click.Context, parent: Path | None, as_json: bool) -> None:
     context.obj = (parent, as_json)
     if context.invoked_subcommand is not None:
         return
-    from jamd.training import runs
+    from jamd.training.runs import runs
 
     folder = parent or runs.default_folder()
     summaries = [_summary(run) for run in runs.listed(folder)]
@@ -75,7 +75,7 @@ def command(context: click.Context, parent: Path | None, as_json: bool) -> None:
 @click.pass_obj
 def show(above: tuple[Path | None, bool], name: str, parent: Path | None, as_json: bool) -> None:
     """Show one run in full."""
-    from jamd.training import runs
+    from jamd.training.runs import runs
 
     run = runs.find(name, parent or above[0] or runs.default_folder())
     rows = run.losses()
@@ -112,18 +112,19 @@ def show(above: tuple[Path | None, bool], name: str, parent: Path | None, as_jso
 @click.pass_obj
 def report(above: tuple[Path | None, bool], name: str, parent: Path | None, as_json: bool) -> None:
     """Print a run's report again: what it read, and what became better or worse."""
-    from jamd.training import report_files, runs
+    from jamd.training.report import files
+    from jamd.training.runs import runs
 
     run = runs.find(name, parent or above[0] or runs.default_folder())
-    kept = report_files.read(run.folder)
+    kept = files.read(run.folder)
     if as_json or above[1]:
-        from jamd.training.report_json import to_json
+        from jamd.training.report.json import to_json
 
         _print_json(to_json(kept))
         return
-    from jamd.training import report_text
+    from jamd.training.report import terminal
 
-    report_text.show(kept, _console(), run.folder / report_files.PAGE)
+    terminal.show(kept, _console(), run.folder / files.PAGE)
 
 
 @command.command()
@@ -139,9 +140,9 @@ def compare(
     as_json: bool,
 ) -> None:
     """Compare runs: the best score of each, when it came, and how long it took."""
-    from jamd.files import check_writable
-    from jamd.plot import check_suffix
-    from jamd.training import runs
+    from jamd.system.files import check_writable
+    from jamd.training.runs import runs
+    from jamd.view.plot import check_suffix
 
     if plot is not None:
         check_suffix(plot)
@@ -176,7 +177,7 @@ def compare(
     if warning:
         click.echo(f"warning: {warning}", err=True)
     if plot is not None:
-        from jamd.training import curves
+        from jamd.training.runs import curves
 
         curves.draw(plot, compared, "Losses in nats a step")
 
@@ -200,7 +201,8 @@ FACTS = (
 def _summary(run: Run | Damaged) -> dict[str, Any]:
     """What the list says of a run; None where there is nothing to say yet."""
     from jamd.errors import JamdError
-    from jamd.training import report_files, runs
+    from jamd.training.report import files
+    from jamd.training.runs import runs
 
     if isinstance(run, runs.Damaged):
         named = {"name": run.folder.name, "path": str(run.folder), "fault": run.fault}
@@ -226,7 +228,7 @@ def _summary(run: Run | Damaged) -> dict[str, Any]:
         "data": run.about["data"],
         "created": run.about["created"],
         "fault": fault,
-        "report": str(run.folder / report_files.PAGE) if report_files.is_there(run.folder) else None,
+        "report": str(run.folder / files.PAGE) if files.is_there(run.folder) else None,
     }
 
 

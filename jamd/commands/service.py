@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from jamd.errors import JamdError, UsageError
-from jamd.job import Job, checked_name, known_as, log_path
-from jamd.shown import printable
+from jamd.printable import printable
+from jamd.system.job import Job, checked_name, known_as, log_path
 
 if TYPE_CHECKING:
-    from jamd.service import Manager
+    from jamd.system.service import Manager
 
 name_option = click.option(
     "--name", default="jamd", show_default=True, help="One of several services: a name of your choice."
@@ -43,7 +43,7 @@ def command() -> None:
 @options_argument
 def install(name: str, no_start: bool, options: tuple[str, ...]) -> None:
     """Make a service of `jamd listen` with these options, or make it anew, and start it."""
-    from jamd import service
+    from jamd.system import service
 
     params = _listen(options).params
     job = Job(checked_name(name), options, log_path(name), network=params["sync"] == "link")
@@ -63,7 +63,7 @@ def install(name: str, no_start: bool, options: tuple[str, ...]) -> None:
 @name_option
 def uninstall(name: str) -> None:
     """End the service and remove it."""
-    from jamd import service
+    from jamd.system import service
 
     manager = _manager()
     path = service.there(manager, name)
@@ -85,7 +85,7 @@ def _order(order: str, help_text: str) -> None:
     @command.command(order, help=help_text)
     @name_option
     def act(name: str) -> None:
-        from jamd import service
+        from jamd.system import service
 
         manager = _manager()
         service.there(manager, name)
@@ -103,7 +103,7 @@ _order("restart", "Stop the service and start it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def status(name: str, as_json: bool) -> None:
     """Show whether the service runs. Exit status 1 when it does not."""
-    from jamd import service
+    from jamd.system import service
 
     manager = _manager()
     path = service.there(manager, name)
@@ -133,7 +133,7 @@ def status(name: str, as_json: bool) -> None:
 )
 def logs(name: str, lines: int) -> None:
     """Show the last of what the service has logged, and of what it printed where the system keeps that."""
-    from jamd import service
+    from jamd.system import service
 
     manager = _manager()
     service.there(manager, name)
@@ -153,8 +153,8 @@ def silence_output(options: tuple[str, ...]) -> None:
     params = _listen(options).params
     if params["out_name"] is None:
         return  # the virtual port has gone, and with it all who were connected
-    from jamd.backends import open_backend
-    from jamd.silence import silence
+    from jamd.midi.backends import open_backend
+    from jamd.midi.silence import silence
 
     with open_backend(params["backend"]) as midi:
         silence(midi.open_output(params["out_name"]))
@@ -177,7 +177,7 @@ def run(options: tuple[str, ...]) -> None:
 def _listen(options: Sequence[str]) -> click.Context:
     """What `jamd listen` makes of these options, its environment and its config file. Raises UsageError."""
     from jamd.commands.listen import check
-    from jamd.commandtable import load
+    from jamd.options.commands import load
 
     listen = load("listen")
     assert listen is not None
@@ -188,7 +188,7 @@ def _listen(options: Sequence[str]) -> click.Context:
 
 def _manager() -> Manager:
     """The system's own, or with a fake in the place of programs, or of the system too: see the tests."""
-    from jamd.service import manager_of, run_program
+    from jamd.system.service import manager_of, run_program
 
     platform, run = click.get_current_context().obj or (sys.platform, run_program)
     return manager_of(platform, run)

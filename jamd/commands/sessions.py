@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from jamd.backends import BACKENDS
 from jamd.errors import JamdError, UsageError
-from jamd.shown import cell, printable
+from jamd.midi.backends import BACKENDS
+from jamd.printable import cell, printable
 
 
 @click.group(invoke_without_command=True)
@@ -23,13 +23,14 @@ def command(context: click.Context, favourites: bool, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from jamd import refuge, sessions
+    from jamd.sessions import sessions
+    from jamd.system import fallback
 
     kept = [session for session in sessions.kept() if session.favourite or not favourites]
     if fault := sessions.favourites().fault:
         click.echo(f"jamd: {fault}", err=True)
     if elsewhere := sessions.elsewhere():
-        said = f"{elsewhere} could not be kept here at the time; move what is in {refuge.folder()}"
+        said = f"{elsewhere} could not be kept here at the time; move what is in {fallback.folder()}"
         click.echo(f"jamd: {said}", err=True)
     if as_json:
         import json
@@ -86,11 +87,11 @@ def play(name: str, out_name: str | None, backend: str) -> None:
     """Play a session, both parts, to an output. Ctrl-C ends it with every note off."""
     import threading
 
-    from jamd import sessions
-    from jamd.backends import open_backend
     from jamd.clock import SystemClock
-    from jamd.output import Output
+    from jamd.engine.output import Output
+    from jamd.midi.backends import open_backend
     from jamd.player import Player, performance
+    from jamd.sessions import sessions
 
     path = sessions.find(name)
     session = sessions.whole(path)
@@ -113,7 +114,7 @@ def play(name: str, out_name: str | None, backend: str) -> None:
 @click.argument("new_name")
 def rename(name: str, new_name: str) -> None:
     """Give a session another name."""
-    from jamd import sessions
+    from jamd.sessions import sessions
 
     old = sessions.find(name)
     click.echo(f"{printable(old.name)} is now {printable(sessions.rename(old, new_name).name)}")
@@ -124,7 +125,7 @@ def rename(name: str, new_name: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(names: tuple[str, ...], yes: bool) -> None:
     """Delete sessions for good, when you have said yes."""
-    from jamd import sessions
+    from jamd.sessions import sessions
 
     paths = list(dict.fromkeys(sessions.find(name) for name in names))
     if not yes:
@@ -139,7 +140,7 @@ def delete(names: tuple[str, ...], yes: bool) -> None:
 @click.option("--not", "unpick", is_flag=True, help="It is a favourite no more.")
 def pick(name: str, unpick: bool) -> None:
     """Count a session among your favourites."""
-    from jamd import sessions
+    from jamd.sessions import sessions
 
     path = sessions.find(name)
     if said := sessions.pick(path, not unpick):
@@ -154,11 +155,12 @@ def pick(name: str, unpick: bool) -> None:
 )
 def export(name: str, output: Path) -> None:
     """Copy a session to a MIDI file, or make its sound (with FluidSynth) or its picture."""
-    from jamd import midifile, sessions
-    from jamd.bars import Bars
-    from jamd.files import check_writable, read_whole, write_whole
-    from jamd.plot import draw
-    from jamd.sound import to_wav
+    from jamd.music.bars import Bars
+    from jamd.sessions import sessions
+    from jamd.smf import midifile
+    from jamd.system.files import check_writable, read_whole, write_whole
+    from jamd.view.plot import draw
+    from jamd.view.sound import to_wav
 
     path = sessions.find(name)
     check_writable(output)

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from click.core import ParameterSource
 
-from jamd.commandtable import TOLD
 from jamd.errors import JamdError, UsageError
-from jamd.playing import models_folder
-from jamd.priority import cores
-from jamd.private import make_folder
-from jamd.recipe import recipe_options
+from jamd.options.commands import TOLD
+from jamd.options.model import models_folder
+from jamd.options.training import recipe_options
+from jamd.system.permissions import make_folder
+from jamd.system.priority import cores
 
 if TYPE_CHECKING:
-    from jamd.training.asking import Standing
-    from jamd.training.place import Place
+    from jamd.training.learning.place import Place
+    from jamd.training.runs.signals import Standing
 
 START, SCRATCH = "default", "scratch"
 
@@ -119,9 +119,9 @@ def command(
         raise UsageError("--emphasis is for --from scratch")
     target = _target(output, name, paths)
 
-    from jamd.training.asking import READING, Standing, asked_by_signals
-    from jamd.training.lock import check_free, only_one
-    from jamd.training.place import place_of
+    from jamd.training.learning.place import place_of
+    from jamd.training.runs.run_lock import check_free, only_one
+    from jamd.training.runs.signals import READING, Standing, asked_by_signals
 
     with ExitStack() as stack:
         standing = Standing(stack.enter_context(asked_by_signals()))
@@ -130,16 +130,17 @@ def command(
                 import torch
 
                 from jamd.models import bundle
-                from jamd.training import anew, group, music, personal, player, runs
-                from jamd.training import sessions as own_sessions
-                from jamd.training.plan import Plan
-                from jamd.training.showing import Showing
+                from jamd.training.fitting.showing import Showing
+                from jamd.training.learning import from_player, from_scratch, music, personal
+                from jamd.training.learning.plan import Plan
+                from jamd.training.recordings import jamd_sessions as own_sessions
+                from jamd.training.runs import processes, runs
 
             if device == "cuda" and not torch.cuda.is_available():
                 raise UsageError("no CUDA device is to be had here; use --device cpu")
             runs_folder = parent or runs.default_folder()
             going_on = runs.find(resume, runs_folder).folder if resume is not None else None
-            if group.rank() == 0:
+            if processes.rank() == 0:
                 stack.enter_context(only_one(target))
                 if going_on is not None:
                     check_free(going_on)
@@ -151,7 +152,7 @@ def command(
                 _told(context),
                 datetime.now(UTC).isoformat(timespec="seconds"),
                 steps,
-                group.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"),
+                processes.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"),
                 runs_folder,
                 going_on,
                 checkpoint_epochs,
@@ -159,8 +160,8 @@ def command(
                 standing,
             )
             torch.set_num_threads(threads or (1 if scratch else len(cores()) or 1))
-            showing = Showing(quiet=group.rank() != 0)
-            with group.together(plan.device):
+            showing = Showing(quiet=processes.rank() != 0)
+            with processes.together(plan.device):
                 standing.begin(READING)
                 if benchmark is not None:
                     what = music.benchmark(benchmark, steps, recipe.get("seed", 0))
@@ -169,11 +170,13 @@ def command(
                     with showing.tracking() as track:
                         corpus = music.read(paths, played, cache, assume_grid, track, showing.say)
                     if start is not None:
-                        player.train(plan, corpus, start, recipe, name_sources, showing)
+                        from_player.train(plan, corpus, start, recipe, name_sources, showing)
                         return
                     what = music.anew(corpus, steps, recipe.get("seed", 0), dict(emphasis), showing.say)
                 arch = arch or "seq2seq"
-                anew.train(plan, what, arch, anew.settings_of(arch, hidden, layers), recipe, showing)
+                from_scratch.train(
+                    plan, what, arch, from_scratch.settings_of(arch, hidden, layers), recipe, showing
+                )
         except KeyboardInterrupt:
             with standing.asked.held(forget=True):
                 _leave(context, standing, place_of(target, replace))
@@ -181,18 +184,19 @@ def command(
 
 def _leave(context: click.Context, standing: Standing, place: Place) -> NoReturn:
     """End what was asked to end: say what is left of it, and which command goes on."""
-    from jamd.training import ending, group
+    from jamd.training.learning import cut_off
+    from jamd.training.runs import processes
 
-    if group.rank() == 0:
-        line = ending.left(standing, place, context.meta.get(TOLD, []))
+    if processes.rank() == 0:
+        line = cut_off.left(standing, place, context.meta.get(TOLD, []))
         click.echo(f"jamd: {JamdError(line)}", err=True)
     context.exit(128 + (standing.asked.number or signal.SIGINT))
 
 
 def _target(output: Path | None, name: str | None, paths: tuple[Path, ...]) -> Path:
     """The bundle to write: where it was told, or by its name in the user's folder of models."""
-    from jamd.files import check_writable
     from jamd.models.bundle import SUFFIX
+    from jamd.system.files import check_writable
 
     if output is not None and name is not None:
         raise UsageError("--name names a model in your folder of models, --output a file: give one of them")

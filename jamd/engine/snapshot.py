@@ -1,0 +1,49 @@
+"""What the engine shows of itself: one frozen picture, made anew each step, safe to read from any thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jamd.music.note import Frame
+from jamd.music.transport import DEFAULT_METRE, DEFAULT_TEMPO, Metre
+
+
+class Turn(StrEnum):
+    """Whose turn it is."""
+
+    WAIT = "wait"
+    CALL = "call"
+    ANSWER = "answer"
+    DUET = "duet"
+    SOLO = "solo"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Whose turn it was, from one beat to another."""
+
+    start_beats: float
+    end_beats: float
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The jam at one moment. Before the first note there is no grid and `position_steps` is None."""
+
+    turn: Turn = Turn.WAIT
+    turns: int = 0
+    """Answers begun so far."""
+    tempo: float = DEFAULT_TEMPO
+    metre: Metre = DEFAULT_METRE
+    downbeat_step: int = 0
+    position_steps: float | None = None
+    first_step: int = 0
+    """The step of the first frame of `player` and `own`, which are of one length, oldest first."""
+    player: tuple[Frame, ...] = ()
+    own: tuple[Frame, ...] = ()
+    source: str = ""
+    """Where the tempo comes from."""
+    knobs: tuple[tuple[str, float | int | str], ...] = ()
+    """How the knobs stand."""

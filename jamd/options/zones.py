@@ -1,0 +1,91 @@
+"""Options about the keyboard: which keys and channels are the call, and what is passed through."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from jamd.errors import UsageError
+from jamd.options.group import Parsed, gathered
+
+if TYPE_CHECKING:
+    from jamd.engine.zones import Zones
+
+PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+NAMED = re.compile(r"([A-Ga-g])([#b]?)(-?[0-9])")
+
+
+def pitch_of(text: str) -> int:
+    """A MIDI pitch from its name (C4 is 60, the C that is called middle) or number. Raises UsageError."""
+    named = NAMED.fullmatch(text)
+    if named:
+        letter, sign, octave = named.groups()
+        pitch = 12 * (int(octave) + 1) + PITCH_CLASSES[letter.upper()] + {"#": 1, "b": -1, "": 0}[sign]
+    else:
+        pitch = int(text) if text.isascii() and text.isdecimal() else -1
+    if not 0 <= pitch < 128:
+        raise UsageError(f"{text!r} is no key; write it like C4, F#3 or 60")
+    return pitch
+
+
+@dataclass(frozen=True, slots=True)
+class Keyboard:
+    """Which of what comes in is for jamd, and where the rest goes. Channels count from 1."""
+
+    split: int | None
+    call_below: bool
+    call_channel: int | None
+    thru: str
+    thru_channel: int | None
+    thru_transpose: int
+
+    def check(self) -> None:
+        """Raises UsageError for what does not go together."""
+        if self.call_below and self.split is None:
+            raise UsageError("--call-below is for --split; give both")
+        if self.thru == "off" and (self.thru_channel is not None or self.thru_transpose):
+            raise UsageError("--thru-channel and --thru-transpose are for --thru rest or --thru all")
+
+    def zones(self) -> Zones:
+        from jamd.engine.zones import Thru, Zones
+
+        def from_0(channel: int | None) -> int | None:
+            return None if channel is None else channel - 1
+
+        return Zones(
+            self.split,
+            self.call_below,
+            from_0(self.call_channel),
+            Thru(self.thru),
+            from_0(self.thru_channel),
+            self.thru_transpose,
+        )
+
+
+OPTIONS = (
+    click.option(
+        "--split",
+        type=Parsed("key", pitch_of),
+        metavar="KEY",
+        help="The call is what you play from this key up, such as C4; below it, play what you like.",
+    ),
+    click.option("--call-below", is_flag=True, help="The call is what you play below --split instead."),
+    click.option(
+        "--call-channel", type=click.IntRange(1, 16), help="The call is what comes on this channel."
+    ),
+    click.option(
+        "--thru",
+        default="off",
+        type=click.Choice(["off", "rest", "all"]),
+        help="Pass on what you play to the output: what is no call, or all of it.",
+    ),
+    click.option("--thru-channel", type=click.IntRange(1, 16), help="On this channel."),
+    click.option(
+        "--thru-transpose", default=0, type=click.IntRange(-48, 48), help="Moved by so many semitones."
+    ),
+)
+
+keyboard_options = gathered("keyboard", Keyboard, OPTIONS)

@@ -1,0 +1,1 @@
+"""What is shown and heard of the music: the terminal view, pictures, sound files."""

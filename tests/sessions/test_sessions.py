@@ -1,0 +1,258 @@
+"""The folder of sessions: what was played can be found again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from jamd.cli import main
+from jamd.commands.sessions import command
+from jamd.errors import JamdError
+from jamd.music.note import Note
+from jamd.music.transport import Metre
+from jamd.sessions import sessions
+from jamd.smf.midifile import Track, encode, messages_of
+from tests.kit.realparts import SYNTH, Jamd, Player, sounding
+from tests.view.test_plot import bar_lines
+
+NOW = datetime(2026, 11, 21, 20, 15, 3)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's folder of sessions, not there yet."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path / "data" / "jamd" / "sessions"
+
+
+def keep(
+    path: Path,
+    player: Sequence[Note],
+    jamd: Sequence[Note],
+    tempos: Sequence[tuple[float, float]] = ((0.0, 120.0),),
+    metres: Sequence[tuple[float, Metre]] = ((0.0, Metre(4, 4)),),
+) -> None:
+    tracks = [Track("player", messages_of(player)), Track("jamd", messages_of(jamd))]
+    path.write_bytes(encode(tracks, tempos, metres))
+
+
+def line(start_beats: int, count: int) -> list[Note]:
+    return [Note(60, 64, start_beats + beat, start_beats + beat + 1.0) for beat in range(count)]
+
+
+def test_a_session_is_named_after_its_beginning_in_a_private_folder(folder: Path) -> None:
+    assert sessions.new_path(NOW) == folder / "2026-11-21 20.15.03.mid"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert list(folder.iterdir()) == []
+
+
+def test_a_session_is_never_written_over_another(folder: Path) -> None:
+    names = []
+    for _ in range(3):
+        path = sessions.new_path(NOW)
+        path.touch()
+        names.append(path.name)
+    assert names == ["2026-11-21 20.15.03.mid", "2026-11-21 20.15.03 2.mid", "2026-11-21 20.15.03 3.mid"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(folder: Path) -> None:
+    folder.parent.parent.mkdir(parents=True)
+    folder.parent.write_bytes(b"a file in the place of the folder")
+    with pytest.raises(JamdError, match=r"^cannot keep sessions in .*sessions: "):
+        sessions.new_path(NOW)
+
+
+def test_what_a_kill_left_behind_is_swept_when_no_session_can_be_writing_it(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    old, fresh, other = (folder / name for name in (".a.mid.x7", ".b.mid.y8", "c.mid"))
+    for path in (old, fresh, other):
+        path.touch()
+    os.utime(old, (0, 0))
+    os.utime(other, (0, 0))
+    os.utime(fresh, (NOW.timestamp() - 60, NOW.timestamp() - 60))
+    sessions.new_path(NOW)
+    assert {path.name for path in folder.iterdir()} == {".b.mid.y8", "c.mid"}
+
+
+def test_a_session_is_counted_in_bars_seconds_and_notes(folder: Path) -> None:
+    keep(sessions.new_path(NOW), line(0, 8), line(8, 6))
+    (session,) = sessions.kept()
+    assert (session.when, session.bars, session.seconds) == (NOW, 4, 7.0)
+    assert (session.player_notes, session.jamd_notes, session.fault) == (8, 6, "")
+
+
+def test_changes_of_tempo_and_metre_count(folder: Path) -> None:
+    metres = [(0.0, Metre(4, 4)), (8.0, Metre(6, 8)), (100.0, Metre(2, 4))]
+    keep(sessions.new_path(NOW), line(0, 14), [], [(0.0, 120.0), (8.0, 60.0), (99.0, 200.0)], metres)
+    (session,) = sessions.kept()
+    assert (session.bars, session.seconds) == (4, 10.0)
+
+
+def test_sessions_are_listed_the_latest_last(folder: Path) -> None:
+    for day in (3, 1, 2):
+        keep(sessions.new_path(datetime(2026, 11, day, 20)), line(0, 1), [])
+    named_by_hand = folder / "the good one.mid"
+    keep(named_by_hand, line(0, 1), [])
+    os.utime(named_by_hand, (NOW.timestamp(), NOW.timestamp()))
+    assert [session.when for session in sessions.kept()] == [
+        *[datetime(2026, 11, day, 20) for day in (1, 2, 3)],
+        NOW,
+    ]
+
+
+def test_a_file_being_written_is_no_session(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / ".2026-11-21 20.15.03.mid.a1b2").touch()
+    (folder / ".hidden.mid").touch()
+    assert sessions.kept() == []
+
+
+def test_a_session_that_cannot_be_read_is_listed_with_the_reason(folder: Path) -> None:
+    sessions.new_path(NOW).write_bytes(b"")
+    keep(sessions.new_path(NOW), line(0, 4), [])
+    broken, whole = sessions.kept()
+    assert broken.fault == "is empty; a standard MIDI file was expected"
+    assert whole.player_notes == 4
+
+
+# The command
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_the_command_says_what_to_do_when_nothing_is_kept() -> None:
+    assert run() == "No session has been kept yet: play with `jamd listen`, and it will be listed here.\n"
+    assert json.loads(run("--json")) == []
+
+
+def test_the_command_lists_sessions_and_what_is_wrong_with_them(folder: Path) -> None:
+    keep(sessions.new_path(NOW), line(0, 240), line(240, 10))
+    (folder / "[bold]x.mid").write_bytes(b"not music")
+    listing = run()
+    assert "2026-11-21 20.15.03.mid" in listing
+    (row,) = [row for row in listing.splitlines() if "20.15.03" in row]
+    assert row.replace("│", " ").split()[2:] == ["2:05", "63", "240", "10"]
+    assert listing.splitlines()[-1] == "[bold]x.mid is not a readable MIDI file: it does not begin with MThd"
+
+
+def test_the_command_gives_json(folder: Path) -> None:
+    keep(sessions.new_path(NOW), line(0, 8), line(8, 6))
+    (folder / "x.mid").write_bytes(b"")
+    whole, broken = sorted(json.loads(run("--json")), key=lambda session: session["name"])
+    assert whole == {
+        "name": "2026-11-21 20.15.03.mid",
+        "path": str(folder / "2026-11-21 20.15.03.mid"),
+        "when": "2026-11-21T20:15:03",
+        "bars": 4,
+        "seconds": 7.0,
+        "player_notes": 8,
+        "jamd_notes": 6,
+        "favourite": False,
+        "fault": None,
+    }
+    assert broken["fault"] == "is empty; a standard MIDI file was expected"
+
+
+def test_a_picture_has_the_bar_lines_of_the_session(folder: Path, tmp_path: Path) -> None:
+    """The master's bars began a beat and a half after ours, and again where it began anew."""
+    metres = [(0.0, Metre(4, 4)), (1.5, Metre(4, 4)), (7.0, Metre(4, 4))]
+    keep(sessions.new_path(NOW), line(0, 8), line(8, 3), metres=metres)
+    run("export", "last", "-o", str(tmp_path / "evening.png"))
+    assert bar_lines(tmp_path / "evening.png", 11) == [0, 1.5, 5.5, 7, 11]
+    (session,) = sessions.kept()
+    assert session.bars == 3
+
+
+# Finding, naming, keeping
+
+
+@pytest.fixture
+def two(folder: Path) -> list[Path]:
+    """An evening's two sessions."""
+    paths = []
+    for hour in (20, 22):
+        path = sessions.new_path(NOW.replace(hour=hour))
+        keep(path, line(0, 4), line(4, 4))
+        paths.append(path)
+    return paths
+
+
+def refused(*arguments: str) -> str:
+    result = CliRunner().invoke(main, ["sessions", *arguments])
+    assert result.exit_code == 2
+    (said,) = result.stderr.splitlines()
+    return said
+
+
+def test_a_session_is_found_by_a_part_of_its_name_and_the_last_by_that(two: list[Path]) -> None:
+    assert sessions.find("20.15") == two[0]
+    assert sessions.find("last") == two[1]
+    assert sessions.find(two[0].name) == two[0]
+    assert refused("pick", "2026").startswith("jamd: session '2026' could be any of: 2026-11-21 20.15.03, ")
+    assert refused("pick", "1999") == "jamd: no session matches '1999'; `jamd sessions` lists them"
+
+
+def test_a_favourite_is_picked_and_stays_one_by_another_name(two: list[Path]) -> None:
+    run("pick", "last")
+    run("rename", "last", "Blue night")
+    assert [session.favourite for session in sessions.kept()] == [False, True]
+    picked = [entry["name"] for entry in json.loads(run("--favourites", "--json"))]
+    assert picked == ["Blue night.mid"]
+    run("pick", "blue", "--not")
+    assert run("--favourites") == "No session was picked yet: `jamd sessions pick last`.\n"
+
+
+@pytest.mark.parametrize("name", ["", "a/b", ".hidden", "..", "last", ".mid"])
+def test_a_name_that_is_none_is_refused_and_nothing_is_moved(two: list[Path], name: str) -> None:
+    assert "is no name for a session" in refused("rename", "last", name)
+    assert all(path.exists() for path in two)
+
+
+def test_a_name_that_is_taken_is_refused(two: list[Path]) -> None:
+    before = two[0].read_bytes()
+    assert "there is a session '2026-11-21 20.15.03' already" in refused("rename", "last", two[0].stem)
+    assert two[0].read_bytes() == before
+    assert two[1].exists()
+
+
+def test_deleting_asks_first(two: list[Path]) -> None:
+    asked = CliRunner().invoke(main, ["sessions", "delete", "last"], input="n\n")
+    assert asked.exit_code == 130
+    assert two[1].exists()
+    run("delete", "last", "20.15", "--yes")
+    assert not any(path.exists() for path in two)
+
+
+def test_a_session_is_exported_as_notes_and_as_a_picture(two: list[Path], tmp_path: Path) -> None:
+    run("export", "last", "-o", str(tmp_path / "take.mid"))
+    assert (tmp_path / "take.mid").read_bytes() == two[1].read_bytes()
+    run("export", "last", "-o", str(tmp_path / "take.png"))
+    assert bar_lines(tmp_path / "take.png", 8) == [0, 4, 8]
+    assert (tmp_path / "take.png").read_bytes().startswith(b"\x89PNG")
+    assert "should end in .mid, .wav or .png" in refused("export", "last", "-o", str(tmp_path / "take.ogg"))
+
+
+@pytest.mark.jack
+def test_a_session_is_played_to_a_synth_and_ends_with_every_note_off(
+    two: list[Path], folder: Path, player: Player, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    (home / "data" / "jamd").mkdir(parents=True)
+    (home / "data" / "jamd" / "sessions").symlink_to(folder)
+    arguments = ("play", "last", "--backend", "jack", "--out", SYNTH)
+    with Jamd(home, *arguments, command="sessions") as playing:
+        ended = playing.wait()
+    assert ended.status == 0, ended
+    strikes = [message.pitch for message in player.heard if message.strikes]
+    assert len(strikes) == 8
+    assert not sounding(player.heard)

@@ -1,0 +1,1 @@
+"""Pieces become conversations, and these the batches that a network learns from."""

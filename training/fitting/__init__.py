@@ -1,0 +1,4 @@
+"""Networks, memories and counts fitted to batches, with checkpoints.
+
+Where the music comes from is not asked here.
+"""

@@ -1,0 +1,53 @@
+"""What a training tells the terminal while it works: lines and bars, on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from jamd.training.fitting import fit
+
+COLUMNS = (
+    TextColumn("{task.description}", markup=False),
+    BarColumn(),
+    TaskProgressColumn(),
+    TimeRemainingColumn(),
+)
+
+
+class Showing:
+    """Nothing is shown where `quiet`: of several processes one speaks."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet)
+
+    def say(self, line: str) -> None:
+        """One line, as it stands."""
+        self.console.print(line, markup=False, soft_wrap=True, highlight=False)
+
+    @contextmanager
+    def tracking(self) -> Iterator[Callable[..., Any]]:
+        """Something like `rich.progress.track`, for a while."""
+        with Progress(*COLUMNS, console=self.console) as progress:
+            yield progress.track
+
+    @contextmanager
+    def learning(self) -> Iterator[Callable[[fit.Progress], None]]:
+        """A bar that moves with a training, for a while."""
+        with Progress(*COLUMNS, TextColumn("{task.fields[nats]}"), console=self.console) as progress:
+            task = progress.add_task("learning", total=None, nats="")
+
+            def show(now: fit.Progress) -> None:
+                nats = f"{now.nats_per_step:.3f} nats/step"
+                progress.update(task, completed=now.sequences, total=now.of_sequences, nats=nats)
+                if now.scores:
+                    self.say(
+                        f"update {now.updates}: {now.scores.nats_per_step:.4f} nats/step held back"
+                        f" ({now.scores.key_nats_per_step:.4f} keys){', kept' if now.best else ''}"
+                    )
+
+            yield show

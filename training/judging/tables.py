@@ -1,0 +1,98 @@
+"""An evaluation as tables: which measures there are, what they are called, and rows of them to be printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich.table import Table
+
+from jamd.printable import cell
+from jamd.training.judging.judge import NAN, Figure, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One measure: its name in JSON, its heading, and what it is, in one line."""
+
+    name: str
+    heading: str
+    meaning: str
+
+
+TABLES: dict[str, tuple[Column, ...]] = {
+    "Nats per frame (lower is better)": (
+        Column("nats_per_frame", "all frames", "pooled over all frames; by the network alone"),
+        Column("nats_per_frame_first_out", "first out", "the same, each piece's first frame left out"),
+        Column("nats_per_frame_memory", "memory, all frames", "with the session memory"),
+        Column("nats_per_frame_first_out_memory", "memory, first out", "the same, first frames left out"),
+    ),
+    "What came next: nats a step, keys only (lower is better)": (
+        Column("nats_answer", "answer", "the real answer, given the call; by the network alone"),
+        Column("nats_answer_memory", "answer, memory", "the same with the session memory"),
+        Column("nats_duet", "duet", "all other tracks, given the lead track; by the network alone"),
+        Column("nats_duet_memory", "duet, memory", "the same with the session memory"),
+        Column(
+            "true_over_foil",
+            "true over foil",
+            "share of cases in which the real answer costs fewer nats a note than another piece's; as played",
+        ),
+        Column(
+            "told_by_call",
+            "told by the call",
+            "share of cases in which hearing the call saves more nats of the real answer than of the other",
+        ),
+        Column("milliseconds_per_step", "ms a step", "median, hearing and answering, everything included"),
+    ),
+    "Answers against what really came next": (
+        Column("f1_4_beats", "F1 4 beats", "MIREX cardinality score, first 4 beats"),
+        Column("f1_8_beats", "F1 8 beats", "MIREX cardinality score, first 8 beats"),
+        Column(
+            "pitch_class_score", "pitch classes", "overlap of pitch-class histograms with the real answer's"
+        ),
+        Column("coupling", "coupling", "pitch-class overlap with the own call less that with other calls"),
+        Column("copied", "copied", "longest run of onset groups that stands in the call, as a share of it"),
+        Column("density", "density", "notes, as a share of the real answers'"),
+        Column("empty", "empty", "share of answers without a note"),
+        Column(
+            "training_windows", "in training", "share of 16-step windows that stand in the training music"
+        ),
+        Column("training_run", "longest copy", "longest run of onset groups in the training music; mean"),
+    ),
+    "Distance to real answers (scale, groove: difference of means) and overlap areas (1 is alike)": (
+        Column("scale_distance", "scale", "share of notes in the best of 24 scales, less the real answers'"),
+        Column("groove_distance", "groove", "likeness of adjacent bars' rhythms, less the real answers'"),
+        Column("area_pitch", "pitch", "overlap area; Gaussian densities, Scott's rule"),
+        Column("area_pitch_class", "pitch class", "overlap of histograms"),
+        Column("area_range", "range", "overlap area of the answers' ranges"),
+        Column("area_notes", "notes", "overlap area of the answers' numbers of notes"),
+        Column("area_inter_onset", "inter-onset", "overlap area of the steps between onsets"),
+    ),
+}
+"""What is not a mean over cases has no interval: overlap areas, the longest of all, milliseconds."""
+
+
+def tables(rows: Sequence[Row]) -> list[Table]:
+    """The rows as tables to be printed, without the columns that no row has."""
+    made = []
+    for title, columns in TABLES.items():
+        shown = [column for column in columns if any(column.name in row.figures for row in rows)]
+        if not shown:
+            continue
+        table = Table("", *(column.heading for column in shown), title=title, title_justify="left")
+        for row in rows:
+            if any(column.name in row.figures for column in shown):
+                cells = [_cell(row.figures.get(column.name, Figure(NAN))) for column in shown]
+                table.add_row(cell(row.name), *cells)
+        made.append(table)
+    return made
+
+
+def _cell(figure: Figure) -> str:
+    if np.isnan(figure.value):
+        return "n/a"
+    value = f"{figure.value:.3f}" if abs(figure.value) < 10 else f"{figure.value:.2f}"
+    if not np.isfinite(figure.low):
+        return value
+    return f"{value}\n[dim]{figure.low:.2f} to {figure.high:.2f}[/]"

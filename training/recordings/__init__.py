@@ -1,0 +1,1 @@
+"""Which recordings there are, and the pieces that are read from them."""

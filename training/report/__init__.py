@@ -1,0 +1,1 @@
+"""What a training says of itself, in the terminal, as a page and as files."""

@@ -1,0 +1,1 @@
+"""Every training is kept as a run: its folder, its lock, its losses, its processes."""
