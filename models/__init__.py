@@ -1,5 +1,5 @@
-"""The player's mind: networks, how they are stepped, and the bundles they travel in.
+"""The player's mind: what every mind offers, tokens and features, and the bundles that models travel in.
 
-The folder is `models/` in the checkout and `jamd.models` to Python. `seq2seq` is the network as it learns, in
-torch; `stepping` plays the same weights frame by frame in numpy; `bundle` reads and writes them.
+The folder is `models/` in the checkout and `jamd.models` to Python. `networks` holds each network in torch, as
+it learns, and in numpy, as it plays on a CPU; `memory` what is remembered; `opening` makes a mind of a bundle.
 """

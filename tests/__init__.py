@@ -1,1 +1,1 @@
-"""The tests, in the rooms of the code: fakes and real parts in `kit`. What takes longer is in bench, fuzz, nights."""
+"""The tests, in the rooms of the code: fakes and real parts in kit; bench, fuzz and nights take longer."""

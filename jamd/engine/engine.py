@@ -179,7 +179,7 @@ class Engine:
 
     def _hush(self, then: Callable[[], None]) -> None:
         """Silence, do this, and go on where the grid is by then. What was passed through is ended where it
-        was sent, as whatever else is when a program stands still: see `ending`."""
+        was sent, as whatever else is when a program stands still: see `jamd.system.signals`."""
         clock_out = self._rig.clock_out
         self._partner.part.hush(self._transport)
         if clock_out is not None:

@@ -60,7 +60,7 @@ P = TypeVar("P", bound=Port)
 
 class Backend:
     """One way to MIDI that opens; `open_backend` makes it. Closing it closes the ports that it opened, and
-    with `with` so does whatever ends the program: see `ending`."""
+    with `with` so does whatever ends the program: see `jamd.system.signals`."""
 
     def __init__(self, name: str, rtmidi: Any, wait: Wait | None = None) -> None:
         self.name = name

@@ -58,8 +58,8 @@ TASTE = Taste()
 
 
 def worn(depth: float, taste: Taste = TASTE) -> Taste:
-    """The taste where so much, 0 to 1, is but an echo of what jamd played (see `rut`): to be like the call,
-    and like the other candidates, counts for less."""
+    """The taste where so much, 0 to 1, is but an echo of what jamd played (see `repetition`): to be like the
+    call, and like the other candidates, counts for less."""
     left = 1 - depth
     likeness = {name: left * getattr(taste, name) for name in ("classes", "consensus", "figures", "range")}
     return replace(taste, **likeness)

@@ -1,6 +1,6 @@
 """Where the model works: on a thread of its own, never on the engine's; its frames come back by the inbox.
 
-That thread is in a process of its own where there can be one (see `modelprocess`).
+That thread is in a process of its own where there can be one (see `process`).
 """
 
 from __future__ import annotations

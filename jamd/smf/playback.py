@@ -1,6 +1,6 @@
 """A file's music as it is played: every message at its second, each note-off where its note is let go.
 
-Notes are let go as they are read (`midinotes`), so that whoever is played to hears what is read: a key that
+Notes are let go as they are read (`notes`), so that whoever is played to hears what is read: a key that
 is struck again is let go first, a note without length lasts a step, one without an end ends with the music.
 """
 

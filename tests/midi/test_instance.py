@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import jamd.lock
+import jamd.system.lock
 from jamd.errors import JamdError
 from jamd.midi.instance import folder, only_one
 from tests.kit.processes import ROOT, Process

@@ -72,7 +72,7 @@ def recordings(
     track: Track,
     say: Say,
 ) -> Music:
-    """MIDI files, folders and archives, for a model that begins with nothing: see `read` and `anew`."""
+    """MIDI files, folders and archives, for a model that begins with nothing: see `read`, `anew`."""
     return anew(read(paths, [], cached, False, track, say), steps, seed, emphasis, say)
 
 

@@ -1,6 +1,6 @@
 """What a training has to say for itself: what it read, what became better or worse, and how sure that is.
 
-Figures and words only: `report_files` writes it down, `report_html` and `report_text` lay it out.
+Figures and words only: `files` writes it down, `html` and `terminal` lay it out.
 """
 
 from __future__ import annotations
