@@ -13,12 +13,21 @@ from jamd.midi.backends import BACKENDS
 from jamd.music.transport import FASTEST_TEMPO, SLOWEST_TEMPO
 from jamd.options.group import Number
 from jamd.options.model import models_folder
+from jamd.options.sections import Sectioned, section
 
 if TYPE_CHECKING:
     from jamd.bench.machine import Machine
 
 ALONE_ANSWERS = 3
 CANDIDATES = "16"
+TIMING_EXAMPLES = (
+    ("jamd bench timing --quick --turns 10", "half a minute: how late notes leave"),
+    (
+        "jamd bench timing --in Interface --out Interface",
+        "heard through a cable from its output to its input",
+    ),
+    ("jamd bench timing --long 60 --load busy", "an hour beside a busy machine"),
+)
 
 ports_options: Sequence[Callable[[Any], Any]] = (
     click.option("--in", "in_name", metavar="NAME", help="Part of the input's name."),
@@ -73,35 +82,64 @@ def command(
     _say(account, machine, as_json)
 
 
-@command.command()
-@with_ports
-@click.option("--model", default="default", show_default=True, help="A model's name or file.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option(
-    "--tempo",
-    default=240.0,
-    show_default=True,
-    type=Number(SLOWEST_TEMPO, FASTEST_TEMPO),
-    help="Beats a minute.",
+@command.command(cls=Sectioned, examples=TIMING_EXAMPLES)
+@section("Ports", *ports_options[:-1])
+@section(
+    "What plays",
+    click.option(
+        "--model",
+        default="default",
+        show_default=True,
+        metavar="MODEL",
+        help="Model that works beside the clock: its name (`jamd models`) or its file.",
+    ),
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        help="Where the model runs; auto: on a GPU (CUDA) if there is one.",
+    ),
+    click.option(
+        "--tempo",
+        metavar="BPM",
+        default=240.0,
+        show_default=True,
+        type=Number(SLOWEST_TEMPO, FASTEST_TEMPO),
+        help="Tempo, in quarter notes a minute.",
+    ),
 )
-@click.option(
-    "--turns", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Answers, of each."
+@section(
+    "What is measured",
+    click.option(
+        "--turns",
+        metavar="NUMBER",
+        default=50,
+        show_default=True,
+        type=click.IntRange(1, 10_000),
+        help="Answers, of each kind.",
+    ),
+    click.option(
+        "--long",
+        "minutes",
+        type=Number(0.1, 600),
+        metavar="MINUTES",
+        help="Turns for so long, and the drift of the clock.",
+    ),
+    click.option("--user", is_flag=True, help="Do without real-time priority."),
+    click.option(
+        "--compare",
+        is_flag=True,
+        help="In turn with it: an ordinary user, a plain wait, a poll every 5 ms, and a bare thread.",
+    ),
+    click.option(
+        "--load",
+        type=click.Choice(["idle", "busy", "both"]),
+        help="Alone, beside a busy loop on every core, or both in turn (as a rule; with --long, alone).",
+    ),
+    click.option("--quick", is_flag=True, help="Only notes and answers; with --turns 10, in half a minute."),
+    ports_options[-1],
 )
-@click.option(
-    "--long", "minutes", type=Number(0.1, 600), metavar="MINUTES", help="Turns for so long, and the drift."
-)
-@click.option("--user", is_flag=True, help="Do without real-time priority.")
-@click.option(
-    "--compare",
-    is_flag=True,
-    help="In turn with it: an ordinary user, a plain wait, a poll every 5 ms, and a bare thread.",
-)
-@click.option(
-    "--load",
-    type=click.Choice(["idle", "busy", "both"]),
-    help="Alone, beside a busy loop on every core, or both in turn (as a rule; with --long, alone).",
-)
-@click.option("--quick", is_flag=True, help="Only notes and answers; with --turns 10, in half a minute.")
 def timing(
     in_name: str | None,
     out_name: str | None,

@@ -10,34 +10,65 @@ from typing import TYPE_CHECKING
 import click
 
 from jamd.options.model import Playing, models_folder, playing_options
+from jamd.options.sections import Sectioned, section
 
 if TYPE_CHECKING:
     from jamd.mind.improviser import Improviser
     from jamd.training.judging.evaluation import Model
 
 FLOOR = "markov"
+EXAMPLES = (
+    ("jamd evaluate --data songs", "how well the bundled model answers these songs"),
+    ("jamd evaluate default mine --data songs --plot scores.png", "two models side by side, as a picture"),
+    ("jamd evaluate mine --data songs --training songs/train", "does it copy what it learned from?"),
+)
 
 
-@click.command()
+@click.command(cls=Sectioned, examples=EXAMPLES)
 @click.argument("models", metavar="[MODEL]...", nargs=-1)
-@click.option(
-    "--data",
-    "paths",
-    required=True,
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A folder of MIDI files, or a benchmark file (.npz); folders may be several.",
+@section(
+    "Music",
+    click.option(
+        "--data",
+        "paths",
+        metavar="PATH",
+        required=True,
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="A folder of MIDI files, or a benchmark file (.npz); folders may be several.",
+    ),
+    click.option(
+        "--cases",
+        "most",
+        metavar="NUMBER",
+        default=150,
+        type=click.IntRange(1, 100_000),
+        help="Calls to answer, at most.",
+    ),
+    click.option(
+        "--training",
+        metavar="PATH",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="A folder of what the models learned from: answers are searched for copies of it.",
+    ),
+    click.option(
+        "--split",
+        metavar="NAME",
+        default="valid",
+        help="The split of a benchmark file: train, valid or test.",
+    ),
 )
-@click.option("--cases", "most", default=150, type=click.IntRange(1, 100_000), help="Calls at most.")
-@click.option(
-    "--training",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A folder of what the models learned from: answers are searched for copies of it.",
+@section(
+    "Scores",
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+    click.option(
+        "--plot",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Also draw the main scores, as a PNG.",
+    ),
 )
-@click.option("--split", default="valid", help="The split of a benchmark file: train, valid or test.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the main scores as a PNG.")
 @playing_options
 def command(
     models: tuple[str, ...],

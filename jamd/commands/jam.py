@@ -10,10 +10,16 @@ import click
 
 from jamd.options.filetempo import Tempo, tempo_option
 from jamd.options.model import Playing, playing_options
+from jamd.options.sections import Sectioned, section
 from jamd.printable import printable
 from jamd.system.logs import log_option
 
 CALL_BARS = 2
+EXAMPLES = (
+    ("jamd jam", "hear the bundled call, and what jamd makes of it"),
+    ("jamd jam --out FLUID --key auto --density 0.5", "on a synth, in key, with fewer notes"),
+    ("jamd jam --call riff.mid -o riff-jam.mid", "with a call of your own"),
+)
 HELLO = """\
 Now with your own keyboard and synth:
   jamd ports
@@ -21,23 +27,38 @@ Now with your own keyboard and synth:
 """
 
 
-@click.command()
-@click.option(
-    "--call", type=click.Path(path_type=Path), help="Play this MIDI file instead of the bundled call."
+@click.command(cls=Sectioned, examples=EXAMPLES)
+@section(
+    "Files and ports",
+    click.option(
+        "--call",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Play this MIDI file instead of the bundled call.",
+    ),
+    click.option(
+        "--out",
+        "out_name",
+        metavar="NAME",
+        help="Also play both parts to this output: part of its name.",
+    ),
+    click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="jam.mid",
+        show_default=True,
+        type=click.Path(path_type=Path),
+        help="Keep the jam in this MIDI file, its picture and its sound beside it.",
+    ),
 )
-@click.option("--out", "out_name", metavar="NAME", help="Also play both parts to this output.")
-@click.option(
-    "-o",
-    "--output",
-    default="jam.mid",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Keep the jam here, its picture and its sound beside it.",
-)
-@tempo_option
-@click.option("--quiet", is_flag=True, help="No view of the jam in the terminal.")
+@section("Time", tempo_option)
 @playing_options
-@log_option
+@section(
+    "Screen and logs",
+    click.option("--quiet", is_flag=True, help="No picture of the jam in the terminal."),
+    log_option,
+)
 def command(
     call: Path | None, out_name: str | None, output: Path, tempo: Tempo, quiet: bool, playing: Playing
 ) -> None:

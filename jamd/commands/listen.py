@@ -12,15 +12,21 @@ from click.core import ParameterSource
 from jamd.errors import JamdError, UsageError
 from jamd.options.config import Config, config_option
 from jamd.options.group import one_of
-from jamd.options.model import Playing, playing_options
+from jamd.options.model import ANSWERS, Playing, playing_options
 from jamd.options.ports import Cabling, cabling_options
 from jamd.options.reload import Reloader, Remembering, asked_by_hangup
+from jamd.options.sections import section
 from jamd.options.time import Timing, timing_options
 from jamd.options.turns import Floor, floor_options
 from jamd.options.zones import Keyboard, keyboard_options
 from jamd.system.logs import log_option, say
 
 PROFILE = "me"
+EXAMPLES = (
+    ("jamd listen --in Keystation --out FLUID", "trade two bars each, by part of the ports' names"),
+    ("jamd listen --mode duet --tempo auto --key auto", "play together, in your tempo and your key"),
+    ("jamd listen --sync midi --bars 4 --answer-bars 4", "trade fours in the time of a DAW"),
+)
 
 
 def check(context: click.Context) -> None:
@@ -36,26 +42,58 @@ def check(context: click.Context) -> None:
         raise UsageError(f"--profile {params['profile']} is for --learn; give both")
 
 
-@click.command(cls=Remembering)
-@config_option
+@click.command(cls=Remembering, examples=EXAMPLES)
+@section("Config file", config_option)
 @cabling_options
 @timing_options
 @floor_options
 @keyboard_options
 @playing_options
-@click.option("--program", type=click.IntRange(1, 128), help="The sound of the answers, by its number.")
-@click.option("--transpose", default=0, type=click.IntRange(-48, 48), help="Move the answers, in semitones.")
-@click.option("--record", type=click.Path(path_type=Path), help="Keep the session in this MIDI file.")
-@click.option("--no-record", is_flag=True, help="Keep no session.")
-@click.option(
-    "--learn/--no-learn",
-    default=False,
-    help="Remember what was played in earlier evenings, and keep tonight's for the next.",
+@section(
+    ANSWERS,
+    click.option(
+        "--program",
+        type=click.IntRange(1, 128),
+        metavar="NUMBER",
+        help="Program change sent first, for the sound of the answers; counted from 1.",
+    ),
+    click.option(
+        "--transpose",
+        default=0,
+        type=click.IntRange(-48, 48),
+        metavar="SEMITONES",
+        help="Transpose the answers.",
+    ),
 )
-@click.option("--profile", default=PROFILE, metavar="NAME", help="Whose evenings: a name of your choice.")
-@click.option("--trace", type=click.Path(path_type=Path), help="Write each sent event as a line of JSON.")
-@click.option("--quiet", is_flag=True, help="No view of the jam in the terminal.")
-@log_option
+@section(
+    "This evening",
+    click.option(
+        "--record",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Keep the session in this MIDI file; without it, where `jamd sessions` finds it.",
+    ),
+    click.option("--no-record", is_flag=True, help="Keep no session."),
+    click.option(
+        "--learn/--no-learn",
+        default=False,
+        help="Remember what was played in earlier evenings, and keep tonight's for the next.",
+    ),
+    click.option(
+        "--profile", default=PROFILE, metavar="NAME", help="Whose evenings to --learn: a name of your choice."
+    ),
+)
+@section(
+    "Screen and logs",
+    click.option("--quiet", is_flag=True, help="No picture of the jam in the terminal."),
+    click.option(
+        "--trace",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Write every event sent, one line of JSON each.",
+    ),
+    log_option,
+)
 def command(
     config: Config,
     cabling: Cabling,

@@ -8,19 +8,42 @@ import click
 
 from jamd.options.filetempo import Tempo, tempo_option
 from jamd.options.model import Playing, playing_options
+from jamd.options.sections import Sectioned, section
 from jamd.printable import printable
 
+EXAMPLES = (
+    ("jamd render call.mid -o answer.mid", "answer a file, as many bars as it has"),
+    ("jamd render call.mid -o answer.mid --answer-bars 8 --key auto", "eight bars, in the key of the call"),
+    ("jamd render take.mid -o answer.mid --tempo auto", "of a take that was played without a click"),
+)
 
-@click.command()
+
+@click.command(cls=Sectioned, examples=EXAMPLES)
 @click.argument("call", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The MIDI file to write."
+@section(
+    "Files",
+    click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        required=True,
+        type=click.Path(path_type=Path),
+        help="MIDI file to write.",
+    ),
+    click.option(
+        "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Also draw both parts, as a PNG."
+    ),
 )
-@click.option(
-    "--answer-bars", type=click.IntRange(1, 1024), help="Bars of the answer; without it, as many as the call."
+@section(
+    "Time",
+    click.option(
+        "--answer-bars",
+        metavar="BARS",
+        type=click.IntRange(1, 1024),
+        help="Length of the answer; without it, as long as the call.",
+    ),
+    tempo_option,
 )
-@tempo_option
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw both parts as a PNG.")
 @playing_options
 def command(
     call: Path, output: Path, answer_bars: int | None, tempo: Tempo, plot: Path | None, playing: Playing

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from jamd.errors import JamdError, UsageError
 from jamd.options.commands import TOLD
 from jamd.options.model import models_folder
+from jamd.options.sections import Sectioned, section
 from jamd.options.training import recipe_options
 from jamd.system.permissions import make_folder
 from jamd.system.priority import cores
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from jamd.training.runs.signals import Standing
 
 START, SCRATCH = "default", "scratch"
+EXAMPLES = (
+    ("jamd train my-songs", "a model named my-songs learns on from a folder of MIDI files"),
+    ("jamd train --sessions --name mine", "from what you played in jamd's sessions"),
+    ("jamd train lakh.tar.gz --from scratch --arch wavenet --name big", "a new model, from an archive"),
+)
 
 
 class Emphasis(click.ParamType):  # type: ignore[type-arg]
@@ -39,40 +45,130 @@ class Emphasis(click.ParamType):  # type: ignore[type-arg]
         return folder, number
 
 
-@click.command()
+@click.command(cls=Sectioned, examples=EXAMPLES)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--name", help="Of the model, in your folder of models; else that of the first recordings.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A bundle to write in its place.")
-@click.option("--from", "begin_with", metavar="MODEL|scratch", help="What to begin with.", show_default=START)
-@click.option("--sessions", is_flag=True, help="Learn from your own part in jamd's sessions too.")
-@click.option("--favourites", is_flag=True, help="The same, of the sessions that you picked alone.")
-@click.option("--assume-grid", is_flag=True, help="Trust the files' ticks to be beats: look for none.")
-@click.option("--replace", is_flag=True, help="Write the model even if the one in its place is better.")
-@click.option("--name-sources", is_flag=True, help="Name in the bundle the recordings learned from.")
-@click.option(
-    "--arch",
-    type=click.Choice(["seq2seq", "wavenet", "markov"]),
-    show_default="seq2seq",
-    help="From scratch: the kind of mind.",
+@section(
+    "Recordings",
+    click.option("--sessions", is_flag=True, help="Learn from your own part in jamd's sessions, too."),
+    click.option(
+        "--favourites", is_flag=True, help="The same, of the sessions that you picked as favourites alone."
+    ),
+    click.option(
+        "--assume-grid", is_flag=True, help="Take the files' ticks for beats; look for none in the playing."
+    ),
+    click.option(
+        "--cache/--no-cache", default=True, show_default=True, help="Keep what was read for next time."
+    ),
 )
-@click.option("--hidden", type=click.IntRange(8, 4096), help="LSTM width, or convolution channels.")
-@click.option("--layers", type=click.IntRange(1, 12), help="LSTM layers of the encoder, or convolutions.")
-@click.option("--steps", default=192, show_default=True, type=click.IntRange(32, 4096), help="Of a sequence.")
-@recipe_options
-@click.option(
-    "--emphasis", multiple=True, type=Emphasis(), help="Draw music in folders of this name more often."
+@section(
+    "The model",
+    click.option(
+        "--name",
+        metavar="NAME",
+        help="Its name, for `jamd listen --model`; without it, that of the first recordings.",
+    ),
+    click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Write it to this file (.safetensors) and not to your folder of models.",
+    ),
+    click.option(
+        "--from",
+        "begin_with",
+        metavar="MODEL|scratch",
+        help="Model to learn on from; scratch: a new one.",
+        show_default=START,
+    ),
+    click.option("--replace", is_flag=True, help="Write it even if the one of that name was judged better."),
+    click.option(
+        "--name-sources", is_flag=True, help="Name the recordings that it learned from in its card."
+    ),
 )
-@click.option(
-    "--threads", type=click.IntRange(1), show_default="all cores; 1 from scratch", help="CPU threads."
+@section(
+    "From scratch",
+    click.option(
+        "--arch",
+        type=click.Choice(["seq2seq", "wavenet", "markov"]),
+        metavar="ARCH",
+        show_default="seq2seq",
+        help="Architecture: seq2seq, wavenet or markov.",
+    ),
+    click.option(
+        "--hidden",
+        metavar="NUMBER",
+        type=click.IntRange(8, 4096),
+        help="Width: LSTM units, or channels of a convolution.",
+    ),
+    click.option(
+        "--layers",
+        metavar="NUMBER",
+        type=click.IntRange(1, 12),
+        help="Depth: LSTM layers of the encoder, or convolutions.",
+    ),
+    click.option(
+        "--emphasis",
+        multiple=True,
+        type=Emphasis(),
+        help="Draw music in folders of this name so many times as often: jazz=2.",
+    ),
+    click.option(
+        "--sample-epochs",
+        metavar="EPOCHS",
+        default=1,
+        show_default=True,
+        type=click.IntRange(0),
+        help="Write a sample answer after so many epochs; 0: none.",
+    ),
 )
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--runs", "parent", type=click.Path(path_type=Path), help="Where run folders go.")
-@click.option("--resume", metavar="RUN", help="Go on with a run that was cut off; give the same options.")
-@click.option("--checkpoint-epochs", type=click.IntRange(1), help="Epochs from one to the next.")
-@click.option(
-    "--sample-epochs", default=1, show_default=True, type=click.IntRange(0), help="From scratch; 0: none."
+@section(
+    "How it learns",
+    click.option(
+        "--steps",
+        metavar="STEPS",
+        default=192,
+        show_default=True,
+        type=click.IntRange(32, 4096),
+        help="Length of a sequence, in sixteenth notes.",
+    ),
+    recipe_options,
 )
-@click.option("--cache/--no-cache", default=True, show_default=True, help="Keep music that was read.")
+@section(
+    "The run",
+    click.option(
+        "--threads",
+        metavar="NUMBER",
+        type=click.IntRange(1),
+        show_default="all cores; 1 from scratch",
+        help="CPU threads.",
+    ),
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        help="Where it learns; auto: on a GPU (CUDA) if there is one.",
+    ),
+    click.option(
+        "--runs",
+        "parent",
+        metavar="FOLDER",
+        type=click.Path(path_type=Path),
+        help="Folder of runs, for this one's logs, curves and checkpoints.",
+    ),
+    click.option(
+        "--resume",
+        metavar="RUN",
+        help="Go on with a run that was cut off, by its name in `jamd runs`; give the same options.",
+    ),
+    click.option(
+        "--checkpoint-epochs",
+        metavar="EPOCHS",
+        type=click.IntRange(1),
+        help="From one checkpoint to the next.",
+    ),
+)
 @click.pass_context
 def command(
     context: click.Context,

@@ -12,6 +12,6 @@ Tempo = float | str | None
 tempo_option = click.option(
     "--tempo",
     type=OrWord(Number(SLOWEST_TEMPO, FASTEST_TEMPO), "auto"),
-    help="auto: the beat is found in what is played, as ticks say nothing of it; a number: it was played in "
-    "so many beats a minute from its first note on. Without it the file's own.",
+    help="Tempo that the file was played in, in BPM, where its ticks do not tell, as in a take without a "
+    "click; auto: found in what is played. Without this, the file's own.",
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from jamd.errors import UsageError
+from jamd.options.sections import section
 
 if TYPE_CHECKING:
     ParamType = click.ParamType[Any]
@@ -72,9 +73,11 @@ def one_of(kind: type[T], params: Mapping[str, Any]) -> T:
 def gathered(
     name: str,
     kind: type[Any],
+    title: str,
     options: Sequence[Callable[..., Any]],
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command these options; it receives them as one `kind`, a dataclass, by this name."""
+    """Give a command these options, under this title in its help; it receives them as one `kind`, a
+    dataclass, by this name."""
 
     of_kind = {field.name for field in fields(kind)}
 
@@ -83,9 +86,7 @@ def gathered(
             others = {key: value for key, value in given.items() if key not in of_kind}
             return function(**others, **{name: one_of(kind, given)})
 
-        command = update_wrapper(gathering, function)
-        for option in reversed(options):
-            command = option(command)
+        command: Callable[..., Any] = section(title, *options)(update_wrapper(gathering, function))
         return command
 
     return decorate

@@ -125,60 +125,104 @@ def models_folder() -> Path:
     return platformdirs.user_data_path("jamd", appauthor=False) / "models"
 
 
+ANSWERS = "The answers"
+"""The title of these options in a command's help."""
 OPTIONS = (
-    click.option("--temperature", default=1.0, show_default=True, type=Number(0.05, 3), help="Boldness."),
+    click.option(
+        "--temperature",
+        default=1.0,
+        show_default=True,
+        type=Number(0.05, 3),
+        metavar="NUMBER",
+        help="How daring the notes are: less plays safe, more takes risks.",
+    ),
     click.option(
         "--top-p",
         default=0.98,
         show_default=True,
         type=Number(0.01, 1),
-        help="Share of likely pitches in play.",
+        metavar="SHARE",
+        help="Leave out the least likely notes: the likeliest with this share of all chances stay.",
     ),
     click.option(
-        "--density", default=1.0, show_default=True, type=Number(0.1, 10), help="More notes, or fewer."
+        "--density",
+        default=1.0,
+        show_default=True,
+        type=Number(0.1, 10),
+        metavar="NUMBER",
+        help="How busy: above 1 plays more notes, below 1 fewer.",
     ),
-    click.option("--register", type=Number(-60, 60), help="Semitones above (below: -) the call to play at."),
-    click.option("--key", help="Keep to a key: C, F#, Bb, or auto for the one that is heard."),
-    click.option("--scale", type=click.Choice(SCALES), help="The scale of --key; major without."),
+    click.option(
+        "--register",
+        type=Number(-60, 60),
+        metavar="SEMITONES",
+        help="Play so far above your call, or below it (-12); without this, wherever it likes.",
+    ),
+    click.option(
+        "--key",
+        metavar="KEY",
+        help="Stay in this key: C, F#, Bb, or auto for the one you play in; without this, in none.",
+    ),
+    click.option(
+        "--scale",
+        type=click.Choice(SCALES),
+        metavar="SCALE",
+        help=f"Scale on --key: {', '.join(SCALES)}; without this, major.",
+    ),
     click.option(
         "--echo",
         default=1.0,
         show_default=True,
         type=Number(0, 2),
-        help="How much of this session comes back in the answers.",
+        metavar="NUMBER",
+        help="How much of what was played this session comes back: 0 nothing, 2 a lot.",
     ),
     click.option(
         "--candidates",
         default=16,
         show_default=True,
         type=click.IntRange(1, 64),
-        help="Answers to choose from.",
+        metavar="NUMBER",
+        help="Answers written at once, of which the best is played; fewer take less CPU.",
     ),
-    click.option("--seed", type=click.IntRange(0), help="Fixes every choice that chance makes."),
-    click.option("--model", default="default", show_default=True, help="A model's name or file."),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        metavar="NUMBER",
+        help="Random seed: with the same, the same choices.",
+    ),
+    click.option(
+        "--model",
+        default="default",
+        show_default=True,
+        metavar="MODEL",
+        help="Model that answers: its name (`jamd models`) or its file.",
+    ),
     click.option(
         "--device",
         default="auto",
         show_default=True,
         type=click.Choice(["auto", "cpu", "cuda"]),
-        help="Where the model runs.",
+        help="Where the model runs; auto: on a GPU (CUDA) if there is one.",
     ),
     click.option(
         "--feel",
         default=1.0,
         show_default=True,
         type=Number(0, 1),
-        help="0 plays exactly on the grid, 1 with the model's timing.",
+        metavar="SHARE",
+        help="Timing: 0 is quantized to the grid, 1 is played as a hand would.",
     ),
     click.option(
         "--out-channel",
         default=1,
         show_default=True,
         type=click.IntRange(1, 16),
-        help="The MIDI channel of the answers.",
+        metavar="CHANNEL",
+        help="MIDI channel of the answers.",
     ),
 )
 
 
-playing_options = gathered("playing", Playing, OPTIONS)
+playing_options = gathered("playing", Playing, ANSWERS, OPTIONS)
 """Give a command the options above; it receives them as one `playing`."""

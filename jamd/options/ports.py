@@ -75,16 +75,26 @@ OPTIONS = (
     click.option(
         "--out", "out_name", metavar="NAME", help="Part of the output's name; without it, a virtual port."
     ),
-    click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system."),
     click.option(
-        "--lights", metavar="NAME", help="Part of the name of the output that shows how knobs stand."
+        "--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system to use."
     ),
-    click.option("--wait", is_flag=True, help="Wait until there are the MIDI system and the ports."),
     click.option(
-        "--silence-first", is_flag=True, help="Stop first what a session that was killed left sounding there."
+        "--lights",
+        metavar="NAME",
+        help="Output back to your controller, whose lights and faders show how jamd is set.",
+    ),
+    click.option(
+        "--wait",
+        is_flag=True,
+        help="Wait for the MIDI system and these ports to appear; without it, what is missing is an error.",
+    ),
+    click.option(
+        "--silence-first",
+        is_flag=True,
+        help="First silence the output, where a session that was killed may have left notes hanging (2 s).",
     ),
 )
 
 
-cabling_options = gathered("cabling", Cabling, OPTIONS)
+cabling_options = gathered("cabling", Cabling, "Ports", OPTIONS)
 """Give a command the options above; it receives them as one `cabling`."""

@@ -21,6 +21,7 @@ from jamd.errors import JamdError
 from jamd.options.config import Config, options_of
 from jamd.options.group import one_of
 from jamd.options.model import Playing
+from jamd.options.sections import Sectioned
 from jamd.options.turns import Floor
 from jamd.system.logs import say
 from jamd.system.priority import keep_to, model_cores
@@ -149,7 +150,7 @@ def asked_by_hangup(reloader: Reloader) -> Iterator[None]:
 ARGUMENTS = f"{__name__}.arguments"
 
 
-class Remembering(click.Command):
+class Remembering(Sectioned):
     """A command that knows its arguments, so that they can be parsed again."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

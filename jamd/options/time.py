@@ -109,30 +109,33 @@ OPTIONS = (
         "--tempo",
         default="120",
         type=OrWord(Number(SLOWEST_TEMPO, FASTEST_TEMPO), "tap", "auto"),
-        help="Beats (quarter notes) a minute, 20 to 400; tap: you tap four; auto: yours, as you play.",
+        help="Tempo in BPM (quarter notes), 20 to 400; tap: tap four beats; auto: follows your playing.",
     ),
     click.option(
         "--sync",
         default="internal",
         type=click.Choice(["internal", "midi", "link"]),
-        help="Whose clock: jamd's own, MIDI clock that comes in, or an Ableton Link session.",
+        help="Clock source: jamd's own, MIDI clock that comes in, or Ableton Link.",
     ),
     click.option(
-        "--clock-in", metavar="NAME", help="Part of the name of the input that the clock comes in by."
+        "--clock-in",
+        metavar="NAME",
+        help="Input that the MIDI clock comes in by, if not --in: part of its name.",
     ),
     click.option(
         "--send-clock",
         metavar="[NAME]",
         is_flag=False,
         flag_value=OUTPUT,
-        help="Send MIDI clock, to the output or to another of this name.",
+        help="Send MIDI clock with start and stop, to --out or to another output: part of its name.",
     ),
     click.option("--metre", default="4/4", type=Parsed("metre", _metre), help="Time signature, 2/4 to 12/8."),
     click.option(
         "--count-in",
         default=0,
         type=click.IntRange(0, 8),
-        help="Bars to count in, from the start of the program; with none your first note begins.",
+        metavar="BARS",
+        help="Count-in, from the start of the program; without one your first note is beat 1.",
     ),
     click.option(
         "--click",
@@ -140,15 +143,15 @@ OPTIONS = (
         is_flag=False,
         flag_value="37:10",
         type=Parsed("click", _click),
-        help="Click on each beat, on this note and channel of the output: 37:10 is a drum's side stick.",
+        help="Metronome, played as this note on this channel of --out; without one 37:10, a side stick.",
     ),
     click.option(
         "--out-latency",
         default=0.0,
         type=Number(0, 100),
         metavar="MS",
-        help="Send so much earlier, for a synth that sounds so late (see `jamd bench loopback`).",
+        help="Latency of your synth: all is sent so much earlier (`jamd bench loopback` measures).",
     ),
 )
 
-timing_options = gathered("timing", Timing, OPTIONS)
+timing_options = gathered("timing", Timing, "Time", OPTIONS)

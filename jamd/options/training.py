@@ -22,20 +22,20 @@ ANEW: dict[str, Any] = {
 """What is used from scratch. Where a model learns on, the amount of music decides: `training.personal`."""
 HELP: dict[str, tuple[click.ParamType, str]] = {  # type: ignore[type-arg]
     "epochs": (click.IntRange(1), "Passes over the music."),
-    "seed": (click.IntRange(0), "Fixes every choice."),
-    "batch": (click.IntRange(1, 4096), "Sequences."),
-    "learning_rate": (click.FloatRange(0, 1, min_open=True), "Its highest value."),
-    "dropout": (click.FloatRange(0, 0.9), "Share of a layer left out."),
-    "weight_decay": (click.FloatRange(0, 1), "As AdamW has it."),
+    "seed": (click.IntRange(0), "Random seed: with the same, the same choices."),
+    "batch": (click.IntRange(1, 4096), "Sequences learned from at once."),
+    "learning_rate": (click.FloatRange(0, 1, min_open=True), "Highest learning rate."),
+    "dropout": (click.FloatRange(0, 0.9), "Share of a layer left out at each update."),
+    "weight_decay": (click.FloatRange(0, 1), "Weight decay, as in AdamW."),
     "average": (
         click.FloatRange(0, 1, max_open=True),
-        "How much of the running mean of the weights stays at each update.",
+        "Moving average of the weights: how much of it stays at each update.",
     ),
     "check_updates": (
         click.IntRange(1),
-        "Updates between two scorings of music held back; the best weights are kept.",
+        "Updates from one validation to the next; the best weights are kept.",
     ),
-    "patience": (click.IntRange(0), "End after so many scorings without a better one; 0: never early."),
+    "patience": (click.IntRange(0), "Stop early after so many validations without a better one; 0: never."),
 }
 AUTOMATIC = "by the amount of music; {} from scratch"
 FROM_SCRATCH = {"check_updates": "a 20th of all, {} at most,"}
@@ -55,6 +55,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for name, (kind, text) in reversed(HELP.items()):
         default = FROM_SCRATCH.get(name, "{}").format(ANEW[name])
         default = default if name in SAME else AUTOMATIC.format(default)
-        option = click.option(f"--{name.replace('_', '-')}", type=kind, show_default=default, help=text)
+        flag, metavar = f"--{name.replace('_', '-')}", "NUMBER"
+        option = click.option(flag, type=kind, metavar=metavar, show_default=default, help=text)
         command = option(command)
     return command

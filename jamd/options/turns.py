@@ -63,7 +63,8 @@ OPTIONS = (
         "--mode",
         default="answer",
         type=click.Choice(["answer", "duet", "solo"]),
-        help="Call and response; both at once; or jamd carries on when you stop, and yields when you play.",
+        help="answer: call and response; duet: both at once; solo: jamd carries on when you stop, and "
+        "yields when you play.",
     ),
     click.option(
         "--bars",
@@ -81,23 +82,27 @@ OPTIONS = (
         "--silence",
         type=Number(0.25, 64),
         metavar="BEATS",
-        help="A call is over when you have rested for so long, too; in a solo, jamd goes on after it.",
+        help="So long a rest ends your call, too; in a solo, jamd carries on after it (2 without this).",
     ),
-    click.option("--no-interrupt", is_flag=True, help="Playing during an answer does not stop it."),
+    click.option(
+        "--no-interrupt",
+        is_flag=True,
+        help="Finish the answer even if you play meanwhile; without this, playing stops it.",
+    ),
     click.option(
         "--lookahead",
         default=2.0,
         type=Number(0.5, 16),
         metavar="BEATS",
-        help="How far ahead jamd plans in a duet or a solo.",
+        help="In a duet or a solo: how far ahead jamd composes.",
     ),
     click.option(
         "--commit",
         default=0.25,
         type=Number(0, 8),
         metavar="BEATS",
-        help="How much of that it does not change any more.",
+        help="In a duet or a solo: how much of that stays, whatever you play meanwhile.",
     ),
 )
 
-floor_options = gathered("floor", Floor, OPTIONS)
+floor_options = gathered("floor", Floor, "Turns", OPTIONS)

@@ -70,22 +70,34 @@ OPTIONS = (
         "--split",
         type=Parsed("key", pitch_of),
         metavar="KEY",
-        help="The call is what you play from this key up, such as C4; below it, play what you like.",
+        help="Keyboard split, such as C4 (60): your call is this key and up; below it, play what you like.",
     ),
-    click.option("--call-below", is_flag=True, help="The call is what you play below --split instead."),
+    click.option("--call-below", is_flag=True, help="Your call is what lies below the split instead."),
     click.option(
-        "--call-channel", type=click.IntRange(1, 16), help="The call is what comes on this channel."
+        "--call-channel",
+        type=click.IntRange(1, 16),
+        metavar="CHANNEL",
+        help="Your call is what comes on this MIDI channel; without it, on any.",
     ),
     click.option(
         "--thru",
         default="off",
         type=click.Choice(["off", "rest", "all"]),
-        help="Pass on what you play to the output: what is no call, or all of it.",
+        help="MIDI thru to --out: nothing, what is not your call, or all that you play.",
     ),
-    click.option("--thru-channel", type=click.IntRange(1, 16), help="On this channel."),
     click.option(
-        "--thru-transpose", default=0, type=click.IntRange(-48, 48), help="Moved by so many semitones."
+        "--thru-channel",
+        type=click.IntRange(1, 16),
+        metavar="CHANNEL",
+        help="MIDI channel of what goes thru; without it, as you played it.",
+    ),
+    click.option(
+        "--thru-transpose",
+        default=0,
+        type=click.IntRange(-48, 48),
+        metavar="SEMITONES",
+        help="Transpose what goes thru.",
     ),
 )
 
-keyboard_options = gathered("keyboard", Keyboard, OPTIONS)
+keyboard_options = gathered("keyboard", Keyboard, "Keyboard", OPTIONS)
