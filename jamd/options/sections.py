@@ -19,7 +19,7 @@ INDENT = 2
 """Of what is said of an example, below it."""
 
 Decorator = Callable[..., Any]
-_RANGE = re.compile(r"(?:(\S+?)(<=?))?x(?:([<>]=?)([^\s\]]+))?(?=\]$)")
+_RANGE = re.compile(r"(?:([^\s\[]+?)(<=?))?x(?:([<>]=?)([^\s\]]+))?(?=\]$)")
 
 
 def section(title: str, *options: Decorator) -> Decorator:
