@@ -156,22 +156,31 @@ def _among_likely(pitches: Floats, drawn: Ints, share: float, rng: np.random.Gen
     return drawn if likely.all() else np.where(likely, drawn, draw(top(pitches, share), rng))
 
 
+def _of_kind(logits: Floats) -> Floats:
+    """The score of a kind of token (courses, 1), from those of its tokens (courses, n); 0 if it is none."""
+    scores = np.logaddexp.reduce(logits, -1, keepdims=True)
+    return np.where(scores > -np.inf, scores, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Tired:
     """What is not to come once more: the nats that it costs to begin a step with a note, and without one,
-    (courses,) each, and the temperature of what is chosen: a note, one that is held, or no more."""
+    (courses,) each, those that each key costs among the notes that begin, (KEYS,), and the temperature of
+    what is chosen: a note, one that is held, or no more."""
 
     of_notes: Floats
     of_none: Floats
+    of_keys: Floats
     temperature: float
 
     def scores(self, logits: Floats, first: bool) -> Floats:
-        """The scores (courses, TOKENS) of the `first` token of a step, or of one that follows. What key it is
-        stays as likely among its kind."""
+        """The scores (courses, TOKENS) of the `first` token of a step, or of one that follows. Whether a note
+        begins does not depend on what its keys cost."""
         scores = logits.copy()
+        scores[:, :KEYS] -= self.of_keys
         for kind in (slice(0, KEYS), slice(KEYS, END)):
-            of_kind = np.logaddexp.reduce(scores[:, kind], -1, keepdims=True)
-            scores[:, kind] -= np.where(of_kind > -np.inf, of_kind, 0) * (1 - 1 / self.temperature)
+            was, now = _of_kind(logits[:, kind]), _of_kind(scores[:, kind])
+            scores[:, kind] += was / self.temperature - now
         scores[:, END] /= self.temperature
         if first:
             scores[:, :KEYS] -= self.of_notes[:, None]

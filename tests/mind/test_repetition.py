@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from jamd.mind.choice import TASTE, worn
+from jamd.mind.echoes import LATELY_BARS
 from jamd.mind.improviser import Improviser
-from jamd.mind.repetition import LATELY_BARS, RHYTHM_NATS, Following, Rut
+from jamd.mind.repetition import PITCH_NATS, RHYTHM_NATS, Following, Rut
 from jamd.models.features import Place
-from jamd.models.sampling import Knobs
-from jamd.models.tokens import END, LOWEST_PITCH, TOKENS
+from jamd.models.sampling import Knobs, Tired
+from jamd.models.tokens import END, KEYS, LOWEST_PITCH, TOKENS
 from jamd.music.note import REST, Frame, Onset
 from tests.mind.test_improviser import ShyMind, ShySpelling, ShyThought
 
@@ -70,6 +71,48 @@ def test_it_matters_who_was_the_first_to_play_it(first: str, depth: float) -> No
     assert rut.depth == depth
 
 
+def trill(bar: int, low: int = 67) -> tuple[int, ...]:
+    """A trill on two pitches, in an order that no other number gives."""
+    return tuple(low + 2 * (1 << step & bar > 0) for step in range(STEPS))
+
+
+def nats_of_keys(rut: Rut, *pitches: int) -> list[float]:
+    """What these keys cost, and all the others together."""
+    following = rut.follow(1)
+    assert following is not None
+    nats = following.tired(PLACES[0]).of_keys
+    costs = [float(nats[pitch - LOWEST_PITCH]) for pitch in pitches]
+    return [*costs, float(nats.sum()) - sum(costs)]
+
+
+def test_a_trill_that_comes_back_in_ever_new_orders_is_an_echo() -> None:
+    """No bar of it stood before note for note."""
+    rut = Rut()
+    for bar in range(LATELY_BARS + 1):
+        play(rut, own=trill(bar + 1))
+    assert rut.depth == 1
+    assert nats_of_keys(rut, 67, 69) == [PITCH_NATS, PITCH_NATS, 0]
+
+
+def test_a_trill_of_the_players_that_jamd_joins_is_none() -> None:
+    """In rhythms of its own."""
+    rut = Rut()
+    for bar in range(LATELY_BARS):
+        play(rut, player=trill(bar + 1))
+        play(
+            rut, own=tuple(67 + 2 * (step > 5) if 1 << step & bar or step > 5 else 0 for step in range(STEPS))
+        )
+    assert rut.follow(1) is None
+
+
+def test_pitches_that_change_from_bar_to_bar_cost_nothing() -> None:
+    """A trill up a scale, in one rhythm."""
+    rut = Rut()
+    for bar in range(LATELY_BARS + 1):
+        play(rut, own=trill(bar + 1, 60 + bar))
+    assert nats_of_keys(rut) == [0]
+
+
 def test_who_finds_something_new_is_out_of_it() -> None:
     rut = Rut()
     for _ in range(LATELY_BARS):
@@ -98,6 +141,24 @@ def test_to_go_on_in_the_echoed_rhythm_costs_and_to_leave_it_does_not() -> None:
         assert step == 0 or (tired.of_notes[1], tired.of_none[1]) == (0.0, 0.0)
         following.add([struck(RIFF[step]), struck(0 if RIFF[step] else 60)], place)
     assert following.tired(PLACES[0]).of_notes[1] == RHYTHM_NATS  # a new bar
+
+
+def test_the_pitches_of_the_echo_cost_by_how_often_they_came() -> None:
+    """All bars have 67 and 69, and half of them a 74 as well."""
+    rut = Rut()
+    for bar in range(LATELY_BARS + 2):
+        play(rut, own=(*trill(bar + 1)[:-1], 74) if bar % 2 else trill(bar + 1))
+    assert nats_of_keys(rut, 67, 69, 74) == [PITCH_NATS, PITCH_NATS, PITCH_NATS / 2, 0]
+
+
+def test_what_keys_cost_is_no_reason_to_play_fewer_notes() -> None:
+    logits = np.full((1, TOKENS), -np.inf)
+    logits[0, [60, 64, END]] = np.log([0.72, 0.08, 0.2])
+    of_keys = np.zeros(KEYS)
+    of_keys[60] = np.log(9)
+    nothing = np.zeros(1)
+    chances = np.exp(Tired(nothing, nothing, of_keys, 1.0).scores(logits, first=True))
+    assert chances[0, [60, 64, END]] == pytest.approx([0.4, 0.4, 0.2])
 
 
 def test_of_several_answers_the_one_that_stood_before_counts_for_less() -> None:
@@ -131,29 +192,68 @@ class StubbornSpelling(ShySpelling):
         self.words += 1
 
 
+class NarrowSpelling(StubbornSpelling):
+    """Trills on two keys, and would strike others in less than one time of a hundred."""
+
+    def logits(self) -> np.ndarray:
+        logits = np.full((self.courses, TOKENS), -np.inf, np.float32)
+        logits[:, 50 - LOWEST_PITCH : 70 - LOWEST_PITCH] = -np.inf if self.words else -7.0
+        logits[:, [60 - LOWEST_PITCH, 62 - LOWEST_PITCH]] = -np.inf if self.words else 0.0
+        logits[:, END] = 0.0 if self.words else -1.0
+        return logits
+
+
 class StubbornThought(ShyThought):
     def spell(self, befores: object, cues: object) -> ShySpelling:
         (cue, *_) = cues  # type: ignore[misc]
-        return StubbornSpelling(self.courses, cue.place.step_in_bar)
+        return self.spelling(self.courses, cue.place.step_in_bar)
+
+    spelling = StubbornSpelling
+
+
+class NarrowThought(StubbornThought):
+    spelling = NarrowSpelling
 
 
 class StubbornMind(ShyMind):
     thought = StubbornThought
 
 
-def rhythms(bars: int, hears_itself: bool) -> set[tuple[bool, ...]]:
-    """The rhythms of an improviser's answers, one after another."""
-    improviser, found = Improviser(StubbornMind(), Knobs(), 1), set()
+class NarrowMind(ShyMind):
+    thought = NarrowThought
+
+
+def evening(mind: ShyMind, hears_itself: bool, bars: int = 60) -> list[list[Frame]]:
+    """An improviser's answers, one after another."""
+    improviser, answers = Improviser(mind, Knobs(), 1), []
     for _ in range(bars):
-        answer = list(improviser.answer(PLACES))
-        found.add(tuple(bool(frame.onsets) for frame in answer))
-        for frame, place in zip(answer, PLACES, strict=True):
+        answers.append(list(improviser.answer(PLACES)))
+        for frame, place in zip(answers[-1], PLACES, strict=True):
             improviser.hear(REST, frame if hears_itself else REST, place)
-    return found
+    return answers
 
 
 def test_a_mind_that_would_go_on_for_ever_finds_other_rhythms() -> None:
-    assert len(rhythms(60, hears_itself=True)) > 2 * len(rhythms(60, hears_itself=False))
+    mind = StubbornMind()
+    rhythms = [
+        len({tuple(bool(frame.onsets) for frame in answer) for answer in evening(mind, hears_itself)})
+        for hears_itself in (True, False)
+    ]
+    assert rhythms[0] > 2 * rhythms[1]
+
+
+def test_a_mind_that_would_trill_for_ever_finds_other_pitches() -> None:
+    alone, heard = (
+        {
+            onset.pitch
+            for answer in evening(NarrowMind(), hears_itself)
+            for frame in answer
+            for onset in frame.onsets
+        }
+        for hears_itself in (False, True)
+    )
+    assert alone == {60, 62}
+    assert len(heard) > 2 * len(alone)
 
 
 def test_where_nothing_is_an_echo_the_answers_are_as_they_were() -> None:
