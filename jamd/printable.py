@@ -1,4 +1,4 @@
-"""Text from outside as it may be shown: names of files, ports, models, players; whatever others chose.
+"""Text from outside made safe to print: names of files, ports, models, players; whatever others chose.
 
 It stays on its line and says nothing to the terminal. Standard output takes the rest (see `streams`).
 """

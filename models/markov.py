@@ -1,4 +1,4 @@
-"""`markov`: the honest floor. Counts of what came next after the last steps, with back-off to ever less
+"""`markov`: the baseline. Counts of what came next after the last steps, with back-off to ever less
 context.
 
 A token is predicted from a chain of contexts, from "what follows this note in a chord" up to "what follows

@@ -1,4 +1,4 @@
-"""What another program hears of the notes that jamd sends, and when. What left in time may be heard late."""
+"""When another process hears the notes that jamd sends: what left in time may arrive late."""
 
 from __future__ import annotations
 

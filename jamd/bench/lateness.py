@@ -1,4 +1,4 @@
-"""How late things were: what the engine's trace says, and the figures that sum it up."""
+"""Latency figures: how late events were by the engine's trace, and their percentiles."""
 
 from __future__ import annotations
 

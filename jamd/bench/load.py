@@ -1,4 +1,4 @@
-"""Other programs that want the cores for themselves: a plain loop on each, to see what is left for jamd."""
+"""CPU load: a busy loop on every core, to see what is left for jamd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long MIDI takes out and back in again: by a cable, a synth that passes on, or jamd's own two ports."""
+"""Round-trip latency of MIDI: by a cable, a synth that passes on, or jamd's own two ports."""
 
 from __future__ import annotations
 

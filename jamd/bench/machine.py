@@ -1,4 +1,4 @@
-"""What the machine is and gives, as far as it decides how well in time jamd is."""
+"""The machine: its cores, clocks, load and priorities, as far as they decide the timing."""
 
 from __future__ import annotations
 

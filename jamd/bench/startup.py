@@ -1,4 +1,4 @@
-"""How long `jamd listen` takes until it listens, started as its user starts it."""
+"""Start-up time of `jamd listen`, started as its user starts it."""
 
 from __future__ import annotations
 

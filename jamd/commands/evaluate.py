@@ -1,4 +1,4 @@
-"""`jamd evaluate`: scores side by side, with the floor and the real music beside them."""
+"""`jamd evaluate`: scores side by side, with a baseline and the real music beside them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def command(
     plot: Path | None,
     playing: Playing,
 ) -> None:
-    """Score models side by side, with the floor beside them.
+    """Score models side by side, with a baseline beside them.
 
     Each MODEL (without any, --model) answers four-bar calls from the music in --data, of which the real
     answers are known; with a benchmark file, it is scored in nats per frame. Of a folder that holds a folder
@@ -132,7 +132,7 @@ def command(
                 floors = [] if FLOOR in (model.name for model in asked) else [_model(FLOOR, playing, "floor")]
             except BundleError as error:
                 floors = []
-                say(f"no row for the floor: {error}")
+                say(f"no row for the baseline: {error}")
             places = [*paths, *training]
             cases = evaluation.cases_in(evaluation.read(paths, places, progress, say), most)
             index = evaluation.read_index(training, places, progress, say) if training else None

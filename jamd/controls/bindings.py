@@ -1,4 +1,4 @@
-"""What the messages of a controller turn, and what to send it so that it shows how things stand."""
+"""Bindings: which knob a controller's message turns, and what to send back to show how it stands."""
 
 from __future__ import annotations
 

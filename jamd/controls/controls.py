@@ -1,4 +1,4 @@
-"""The controls: what a hand moves on a controller, and which knob is bound to which.
+"""Controls of a MIDI controller (CC, note, pedal, program), and which knob is bound to which.
 
 Pure: no ports. Channels and programs count from 1, CCs and notes from 0.
 """

@@ -1,4 +1,4 @@
-"""The knobs: what of jamd a hand can turn, through which range, and where it stands."""
+"""Knobs: what of jamd can be turned, within which range, and where it stands."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ KNOBS = {
         Knob("tempo", "beats a minute", 40, 240),
         Knob("mode", "who plays when", choices=("answer", "duet", "solo")),
         Knob("bars", "bars of a turn", choices=(1, 2, 4, 8)),
-        Knob("turn", "give the floor"),
+        Knob("turn", "give jamd the turn"),
         Knob("tap", "tap the tempo"),
         Knob("panic", "all notes off"),
         Knob("loop", "loop, or stop it"),

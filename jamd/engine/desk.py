@@ -1,4 +1,4 @@
-"""The player's hands: what a control turns, how all knobs stand, and the lights that show it."""
+"""The player's orders: what a bound control does, how every knob stands, and the lights that show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""jamd never hears itself: what it sent and what comes back on the input are told apart."""
+"""Feedback: what jamd sent and hears again on its own input is told apart from the player's notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only things that can reach the engine: what was received, what was predicted, what was commanded."""
+"""The events that the engine handles: what was received, what was predicted, what was commanded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way in: what MIDI inputs bring is stamped on their threads, and waits for the engine's."""
+"""MIDI input: messages are stamped on their port's thread and wait for the engine's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long before a step what concerns it must be done."""
+"""Lead time: how long before a step what concerns it must be ready."""
 
 from __future__ import annotations
 

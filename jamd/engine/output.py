@@ -1,4 +1,4 @@
-"""The one way out: whatever is sent goes through here, so that whatever sounds can be silenced."""
+"""MIDI output: whatever is sent goes through here, so that whatever sounds can be silenced."""
 
 from __future__ import annotations
 

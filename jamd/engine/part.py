@@ -1,4 +1,4 @@
-"""jamd's part: asked of the mind, given to the voice, sent in time, taken back when it is not wanted.
+"""jamd's part: frames from the model, voiced, sent in time, and taken back when they are not wanted.
 
 Frames are planned and may be planned again until they are voiced: all of an answer as soon as it comes, a
 duet's a little ahead of their time.

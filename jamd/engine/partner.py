@@ -1,4 +1,4 @@
-"""jamd as a partner: whose turn it is, what it asks of its mind, and what it does when that fails."""
+"""jamd as a partner: whose turn it is, what it asks of its model, and what it does when that fails."""
 
 from __future__ import annotations
 

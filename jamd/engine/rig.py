@@ -1,4 +1,4 @@
-"""What stands round an engine, beside its ports and its mind."""
+"""What an engine is given beside its ports and its model: zones, clock out, click, desk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine shows of itself: one frozen picture, made anew each step, safe to read from any thread."""
+"""The engine's state, to be shown: one frozen picture a step, safe to read from any thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys and pedals whose letting go was lost on the way: without a bound, jamd would wait for it for ever."""
+"""Stuck notes: keys and pedals whose release was lost on the way, let go after a while."""
 
 from __future__ import annotations
 

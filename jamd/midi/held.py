@@ -1,4 +1,4 @@
-"""What a player holds down, so that it can be let go when its cable is pulled out."""
+"""Which keys and pedals an input holds down, to release them when it is unplugged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cables that are pulled out and put in again: ports that went are waited for, by name, and taken up again.
+"""Hot-plug: ports that were unplugged are waited for, by name, and opened again.
 
 It looks ten times a second, on a thread of its own: no MIDI system but JACK tells of what comes and goes, and
 JACK only at a risk (see `libjack`).

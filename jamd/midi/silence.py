@@ -1,4 +1,4 @@
-"""What makes any synth fall silent, whoever made it sound."""
+"""Silencing a synth, whoever made it sound."""
 
 from __future__ import annotations
 

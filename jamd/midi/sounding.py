@@ -1,4 +1,4 @@
-"""What was sent to an output and is not over yet, and what ends it."""
+"""What sounds on an output: which messages are still to be ended, and what ends them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for a MIDI system and its ports to be there, for who starts before them: at login, say."""
+"""Waiting until a MIDI system and its ports are there, for a service that starts before them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mind that answers, the one that may take over from it, and what both know of the session."""
+"""The model in use, the one that may take over from it, and the recent music that both are told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model at work has to say: the frames of its answers, and that it cannot go on."""
+"""What the model reports to the engine: a frame of an answer, or that it failed."""
 
 from __future__ import annotations
 

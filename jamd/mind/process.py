@@ -1,4 +1,4 @@
-"""The model in a process of its own, where the system can fork: the engine never waits for what it holds.
+"""The model in a process of its own, where the system can fork: nothing it does can hold up the engine.
 
 On a thread of the engine's process the model held Python's lock while other programs held its core, and the
 notes waited with it: 17 ms (99th percentile) beside a busy loop on each of two cores. In real time, so that

@@ -1,4 +1,4 @@
-"""The models to choose from while playing: the next is made ready beside the music, and then takes over."""
+"""Models to switch between while playing: the next is loaded beside the music, and then takes over."""
 
 from __future__ import annotations
 

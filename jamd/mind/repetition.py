@@ -1,4 +1,4 @@
-"""How far the music of an evening only comes back as an echo of jamd's own, and what it costs to go on so.
+"""Repetition: how much of an evening's music is only an echo of jamd's own, and what it costs to go on so.
 
 What was played is the best guess of what comes, for a network and for a memory alike, and the answer nearest
 to its call is chosen. So two programs that answer each other end on one bar: each time that it comes back

@@ -1,4 +1,4 @@
-"""Where the model works: on a thread of its own, never on the engine's; its frames come back by the inbox.
+"""Running the model: on a thread of its own, never on the engine's; its frames come back by the inbox.
 
 That thread is in a process of its own where there can be one (see `process`).
 """

@@ -13,7 +13,7 @@ COMMANDS = {
     "jam": "Hear jamd play with a built-in player, nothing plugged in",
     "render": "Answer a MIDI file with a MIDI file",
     "train": "Learn from recordings: MIDI files, folders, archives",
-    "evaluate": "Score models side by side, with the floor beside them",
+    "evaluate": "Score models side by side, with a baseline beside them",
     "runs": "List training runs, show one, compare several",
     "bench": "Measure what this machine can do",
     "doctor": "Find what is wrong with the set-up",

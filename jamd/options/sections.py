@@ -1,4 +1,4 @@
-"""Help that one can find one's way in: options in titled sections, after examples.
+"""Help in titled sections, after examples.
 
 Made of click's own hooks. cloup would do the sections, and rich-click a frame around each besides, at a price
 that every start of jamd pays; neither knows a group of options that a command receives as one thing.

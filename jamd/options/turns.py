@@ -1,4 +1,4 @@
-"""Options about turns: who has the floor, for how long, and what gives it to the other."""
+"""Options about turns: whose turn it is, for how long, and what ends it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ OPTIONS = (
         "--bars",
         default="2",
         type=OrWord(click.IntRange(1, 64), OPEN),
-        help="Bars of a call; open: until you rest (--silence) or give the floor (`jamd learn turn`).",
+        help="Bars of a call; open: until you rest (--silence) or give jamd the turn (`jamd learn turn`).",
     ),
     click.option(
         "--answer-bars",

@@ -1,4 +1,4 @@
-"""Whose time it is: what says where the grid lies, and jamd's own time, which begins with the first note.
+"""Time sources: what says where the grid lies, and jamd's own time, which begins with the first note.
 
 A sync is owned by the engine and called on its thread alone. It knows the clock only by the seconds it is
 given, so that all of it runs on virtual time too.

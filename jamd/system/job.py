@@ -1,4 +1,4 @@
-"""What a service runs, by which name, and what programs said of it."""
+"""A service as data: the command that it runs, its name, and how it is doing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the system may be asked for so that the engine wakes on time. Each is asked, none is needed.
+"""Scheduling: priority, cores and timer slack that the system may grant. Each is asked, none is needed.
 
 Measured on two cores with the model running: who wakes late woke on a core that another thread held. So the
 engine's thread gets a core that the model's keeps off, and real-time priority where the user may have it. It

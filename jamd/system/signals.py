@@ -1,4 +1,4 @@
-"""Whatever ends a program that plays, or makes it stand still, silences it first.
+"""Signals: whatever ends a program that plays, or stops it for a while, silences it first.
 
 Every open MIDI system is under this (see `Backend`), so that every command that sends a note is: Ctrl-C,
 SIGTERM and a closed terminal end it in order, Ctrl-Z and Ctrl-\\ and their like do what they always do when

@@ -1,4 +1,4 @@
-"""C libraries print on file descriptor 2, past Python, what jamd says in its own words or not at all."""
+"""Keeping off the terminal what C libraries print on file descriptor 2 of their own accord."""
 
 from __future__ import annotations
 

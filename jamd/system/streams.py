@@ -1,4 +1,4 @@
-"""Standard input, output and error as a program finds them: closed, full, broken, or of another alphabet."""
+"""Standard input, output and error as a program finds them: closed, full, broken, or in another encoding."""
 
 from __future__ import annotations
 

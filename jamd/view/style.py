@@ -1,4 +1,4 @@
-"""How pictures are drawn: in one style, whatever the user's own matplotlibrc says, with any text on them."""
+"""One style for all pictures, whatever the user's own matplotlibrc says, with any text on them."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ def test_learn_alone_lists_the_knobs_and_what_they_follow(home: Path) -> None:
     listing = {row.pop("knob"): row for row in json.loads(jamd("--config", "gig.toml", "--json").stdout)}
     assert list(listing) == list(KNOBS)
     assert listing["turn"] == {
-        "what": "give the floor",
+        "what": "give jamd the turn",
         "kind": "action",
         "range": "a press",
         "controls": ["pedal"],

@@ -246,7 +246,7 @@ def test_a_test_split_alone_is_scored_without_what_it_would_teach(tmp_path: Path
     result = evaluate(learned, "--data", tmp_path / "bench.npz", "--split", "test", "--json")
     assert result.exit_code == 0, result.stderr
     assert [row["kind"] for row in json.loads(result.stdout)["rows"]] == ["model"]
-    assert "no row for the floor" in result.stderr
+    assert "no row for the baseline" in result.stderr
 
 
 @pytest.mark.parametrize(

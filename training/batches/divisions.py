@@ -1,4 +1,4 @@
-"""A stretch of music given to two parts, note by note: traded, as a duet, or as a session was played.
+"""A stretch of music divided between two parts: traded, as a duet, or as a session was played.
 
 Trading gives alternate spans to the player and to jamd, cut at bar lines, or at the phrases of a solo where
 they are known; a note belongs to the part in whose span it begins and ends with that span at the latest. A

@@ -1,4 +1,4 @@
-"""Who has the floor in a session, bar by bar, told from what was played: when the player's turns were."""
+"""Whose turn it was in a session, bar by bar, told from what was played."""
 
 from __future__ import annotations
 

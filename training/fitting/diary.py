@@ -1,4 +1,4 @@
-"""What a training writes into its run folder as it goes on."""
+"""A training's log: what it writes into its run folder as it goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning from a teacher: from how likely it finds whatever could come, and not from what came alone.
+"""Distillation: learning from how likely a teacher finds whatever could come, not from what came alone.
 
 Distillation (Hinton, Vinyals and Dean 2015) against forgetting (Li and Hoiem, Learning without Forgetting,
 2016): music drawn from the model as it was is learned with that model's own chances, which say far more than

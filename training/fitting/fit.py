@@ -1,4 +1,4 @@
-"""Training: one flat loop, its order the order of the explanation."""
+"""The training loop: one flat function, its order the order of the explanation."""
 
 from __future__ import annotations
 

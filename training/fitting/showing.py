@@ -1,4 +1,4 @@
-"""What a training tells the terminal while it works: lines and bars, on stderr."""
+"""Progress of a training in the terminal: lines and bars, on stderr."""
 
 from __future__ import annotations
 

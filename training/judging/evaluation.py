@@ -196,12 +196,12 @@ def benchmark_floors(path: Path, split: str, models: Sequence[Model], say: Say) 
     """What a network should be better than on a benchmark: a Markov chain that learned the `train` split, or,
     where that cannot be had or is what is scored, a mind that knows nothing but what it remembers.
 
-    The memory's weights are those of the first model that has some; the floors have none fitted for them.
+    The memory's weights are those of the first model that has some; the baselines have none fitted for them.
     """
     memory = next((model.memory for model in models if model.memory), None)
     fair = split != "train" and "train" in benchmarks.splits(path)
     if not fair and memory is None:
-        say(f"no row for the floor: nothing to learn from in {path}, and no model with a session memory")
+        say(f"no row for the baseline: nothing to learn from in {path}, and no model with a session memory")
         return []
     tables = benchmarks.markov_of(benchmarks.read_split(path, "train") if fair else [])
     alone = Bundle(path, {"arch": "markov", "settings": {}}, tables)

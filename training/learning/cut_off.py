@@ -1,4 +1,4 @@
-"""A training that was cut off: what it had given is written, and one line says how to go on."""
+"""After a training was cut off: what it had given is written, and one line says how to go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a model goes, and what lies there: nobody's model is lost unsaid."""
+"""Where a model is written, and what is there already: nobody's model is lost unsaid."""
 
 from __future__ import annotations
 

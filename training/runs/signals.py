@@ -1,4 +1,4 @@
-"""Asked to end: what Ctrl-C, SIGTERM and SIGHUP do to a training, and how far it had come."""
+"""Ending a training early: what Ctrl-C, SIGTERM and SIGHUP do to it, and how far it had come."""
 
 from __future__ import annotations
 
