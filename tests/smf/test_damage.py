@@ -230,7 +230,7 @@ def test_the_service_s_file_and_log(home: Path, damage: str) -> None:
     log.write_text("2026-11-21 listening\n")
     DAMAGES[damage](log)
     said("service", "logs", status=None)
-    DAMAGES[damage](home / "config" / "systemd" / "user" / "jamd.system.service")
+    DAMAGES[damage](home / "config" / "systemd" / "user" / "jamd.service")
     said("service", "install", "--no-start", "--", "--in", "Keys", status=None)
 
 

@@ -91,8 +91,8 @@ def test_what_is_installed_runs_listen_with_these_options_from_now_on(home: Path
     assert system.asked == [
         "systemctl --version",
         "systemctl --user daemon-reload",
-        "systemctl --user enable jamd.system.service",
-        "systemctl --user restart jamd.system.service",
+        "systemctl --user enable jamd.service",
+        "systemctl --user restart jamd.service",
     ]
     said = values(unit(home).read_text())
     log = home / "state" / "jamd" / "log" / "jamd.log"
