@@ -23,11 +23,11 @@ from jamd.bench.rehearsal import (
     chord,
 )
 from jamd.engine.events import Event
-from jamd.engine.lead import LEAD_SECONDS
 from jamd.engine.output import Port
 from jamd.mind.improviser import Improviser
 from jamd.mind.process import worker_of
 from jamd.models.features import Place
+from jamd.music.lead import LEAD_SECONDS
 from jamd.music.note import REST, Frame, Onset
 from jamd.system.priority import on_time
 

@@ -180,7 +180,7 @@ class Desk:
             case "vary":
                 partner.vary()
             case "save" if self.save is not None:
-                self.save(partner.take_beats)
+                self.save(partner.account.take_beats)
             case "next-model" | "previous-model" if self.rack is not None:
                 self.rack.ask(1 if name == "next-model" else -1, partner.minds)
         self._light(name, lit)

@@ -28,7 +28,7 @@ from jamd.engine.events import (
     Unheeded,
 )
 from jamd.engine.intake import Intake
-from jamd.engine.lead import close_lead_seconds, look_lead_seconds
+from jamd.engine.marks import Marks
 from jamd.engine.output import Output
 from jamd.engine.part import Part
 from jamd.engine.partner import Partner
@@ -40,6 +40,7 @@ from jamd.engine.turns import Form
 from jamd.engine.voice import Voice
 from jamd.mind.minds import Loaded, MakeWorker, Minds
 from jamd.mind.posts import Failed, Predicted
+from jamd.music.lead import close_lead_seconds, look_lead_seconds
 from jamd.music.note import STEPS_PER_BEAT, Frame
 from jamd.music.pianoroll import PianoRoll
 from jamd.sync.metronome import Metronome
@@ -51,8 +52,6 @@ continue in one breath."""
 SHOWN_STEPS = 128
 WAITING = 1024
 """Messages kept until the grid begins."""
-TOLD_TEMPO = 0.002
-"""A change of tempo by a smaller share is not worth a line in the session's file."""
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +83,7 @@ class Engine:
         if rig.click is not None:
             self._metronome = Metronome(rig.click, self._pass_on, rig.early_seconds, rig.click_until_step)
         self._waiting: deque[tuple[mido.Message, float]] = deque(maxlen=WAITING)  # for the grid to begin
-        self._told_tempo = self._transport.tempo
-        self._told_bar = (0, self._transport.metre)  # a step on which a bar begins, and the metre since
+        self._marks = Marks(recorder, self._transport)
         self._told_jump = False
         self._rest_seconds: float | None = None  # when the turn is over, if the grid does not go on before
         self._shown: deque[tuple[Frame, Frame]] = deque(maxlen=SHOWN_STEPS)
@@ -339,25 +337,13 @@ class Engine:
 
     def _close_step(self) -> None:
         step = self._partner.step
-        if abs(self._transport.tempo / self._told_tempo - 1) > TOLD_TEMPO:
-            self._told_tempo = self._transport.tempo
-            self._recorder.tempo(step / STEPS_PER_BEAT, self._told_tempo)
-        if self._transport.step_in_bar(step) == 0:
-            self._tell_bar(step)
+        self._marks.write(step, self._transport)
         for end in self._forgotten.lost(step, self._transport, self._partner.turns.waits):
             self._roll.receive(end, step)
             self._recorder.record("player", step / STEPS_PER_BEAT, end)
         player = self._roll.close(step)
         self._shown.append((player, self._partner.close(player)))
         self._show()
-
-    def _tell_bar(self, step: int) -> None:
-        """A bar begins here: worth a line in the session's file if it would have none otherwise."""
-        since, told = self._told_bar
-        metre = self._transport.metre_at(step)
-        if metre != told or (step - since) % told.steps_per_bar:
-            self._told_bar = (step, metre)
-            self._recorder.metre(step / STEPS_PER_BEAT, metre)
 
     def _show(self) -> None:
         partner, transport = self._partner, self._transport

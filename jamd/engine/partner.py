@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
-from dataclasses import replace
 
 from jamd.clock import Clock
 from jamd.engine.account import Account
-from jamd.engine.lead import early_steps
 from jamd.engine.part import Part
-from jamd.engine.snapshot import Span, Turn
+from jamd.engine.snapshot import Turn
+from jamd.engine.told import Told
 from jamd.engine.turns import Change, Form, Turns
 from jamd.mind.minds import Minds
 from jamd.mind.posts import Failed, Predicted
 from jamd.models.features import Place
-from jamd.music.note import STEPS_PER_BEAT, Frame, Onset
+from jamd.music.lead import early_steps
+from jamd.music.note import STEPS_PER_BEAT, Frame
 from jamd.music.swing import Swing
 from jamd.music.transport import Transport
 
@@ -26,8 +25,6 @@ MOST_LATE_STEPS = 32
 """The same where there is no answer to give up: steps that jamd plays without a new frame."""
 FAULTS_IN_A_ROW = 2
 """For a mind that fails this often without one whole answer in between another stands in."""
-QUIET_STEPS = 32
-"""After this much silence of both, the mind is spared more of it: it never learned from long rests."""
 log = logging.getLogger(__name__)
 
 
@@ -53,9 +50,8 @@ class Partner:
         self.minds = minds
         self._clock = clock
         self._swing = Swing()
-        self._quiet_steps = self._late_steps = self._faults_in_a_row = 0
-        self._told: dict[int, Frame] = {}  # steps that are not closed yet, as the mind was told them
-        self._missed: tuple[Onset, ...] = ()  # what was struck in one of these after that
+        self._told = Told()
+        self._late_steps = self._faults_in_a_row = 0
         self._again: str | None = None  # "loop" or "vary": what the next answer is
         self._paused = False
 
@@ -72,7 +68,7 @@ class Partner:
         self._swing.hear(self.transport.step_in_bar(step) % STEPS_PER_BEAT, player)
         self.part.swing_share = self._swing.share
         self.step += 1
-        self._quiet_steps = 0 if player.sounding or own.sounding else self._quiet_steps + 1
+        self._told.sounded(bool(player.sounding or own.sounding))
         self._hear(step, player, own)
         self._swap()
         begins, self.looked = self.step > self.looked, max(self.looked, self.step)
@@ -95,10 +91,16 @@ class Partner:
         if change is Change.ANSWER_BEGINS:
             for step, frame in enumerate(before, self.step):
                 self._hear(step, frame, self.part.own(step))
-                self._told[step] = frame
+                self._told.early(step, frame)
         self._change(change)
         if change is Change.PLAYING_BEGINS:
             self._plan()
+
+    def _hear(self, step: int, player: Frame, own: Frame) -> None:
+        """The model hears a step, once."""
+        heard = self._told.once(step, player, self.turns.turn is Turn.WAIT)
+        if heard is not None:
+            self.minds.hear((heard, own, self._place(step)))
 
     def _comes_again(self, first: int) -> bool:
         """Whether an answer that is whole ends here and another one follows it."""
@@ -106,27 +108,12 @@ class Partner:
         whole = turns.turn is Turn.ANSWER and turns.end_step == first == part.expected_step
         return whole and self._again is not None and bool(part.last)
 
-    def _hear(self, step: int, player: Frame, own: Frame) -> None:
-        """The mind hears a step, once. What it was told too early it hears late in the next one."""
-        if (told := self._told.pop(step, None)) is not None:
-            known = {onset.pitch for onset in told.onsets}
-            self._missed += tuple(onset for onset in player.onsets if onset.pitch not in known)
-            return
-        struck = {onset.pitch for onset in player.onsets}
-        missed = [replace(onset, offset_steps=-0.5) for onset in self._missed if onset.pitch not in struck]
-        self._missed = ()
-        if missed:
-            onsets = sorted((*player.onsets, *missed), key=lambda onset: -onset.pitch)
-            player = Frame(tuple(onsets), player.held.difference(onset.pitch for onset in onsets))
-        if player.sounding or self._quiet_steps < QUIET_STEPS or self.turns.turn is not Turn.WAIT:
-            self.minds.hear((player, own, self._place(step)))
-
     def rest(self) -> None:
         """Nobody has the floor: the time stands still, or begins somewhere."""
         self._paused = False
         if self.turns.turn is not Turn.WAIT:
             self.turns.rest()
-            self._note_span(Change.ANSWER_INTERRUPTED)
+            self.account.changed(Change.ANSWER_INTERRUPTED, self.turns, self.step)
         self.cut()
         if self.looping:
             self._ask_again()  # it goes on from the next bar line
@@ -146,11 +133,7 @@ class Partner:
             self.rest()
         elif self.turns.turn is Turn.CALL:
             self.turns.move(self.step, self.transport)
-            last, start = self.account.spans[-1], self.turns.start_step / STEPS_PER_BEAT
-            self.account.spans[-1] = replace(
-                last, end_beats=min(last.end_beats, max(last.start_beats, start))
-            )
-            self._note_span(Change.CALL_BEGINS)
+            self.account.moved(self.turns, self.step)
 
     def _place(self, step: int) -> Place:
         return Place(self.transport.step_in_bar(step), self.transport.metre_at(step).steps_per_bar)
@@ -171,25 +154,9 @@ class Partner:
             case _:
                 pass
         if change is not None:
-            self._note_span(change)
+            self.account.changed(change, self.turns, self.step)
         if change is Change.ANSWER_ENDS and self._again is not None and self.part.last:
             self._change(self.turns.answer(self.step, len(self.part.last)))
-
-    def _note_span(self, change: Change) -> None:
-        """Keep whose turn it was, for the picture."""
-        turns, spans = self.turns, self.account.spans
-        start = turns.start_step / STEPS_PER_BEAT
-        if change is Change.ANSWER_INTERRUPTED:
-            start = self.step / STEPS_PER_BEAT
-            if spans and spans[-1].start_beats > start:  # before it began
-                spans.pop()
-                self.account.turns -= 1
-        ends = change in (Change.ANSWER_BEGINS, Change.ANSWER_INTERRUPTED)
-        if spans and (ends or math.isinf(spans[-1].end_beats)):
-            spans[-1] = replace(spans[-1], end_beats=start)
-        if turns.turn is not Turn.WAIT:
-            end = math.inf if turns.end_step is None else turns.end_step / STEPS_PER_BEAT
-            spans.append(Span(start, end, turns.turn))
 
     def _begin_answer(self) -> None:
         self.account.turns += 1
@@ -272,15 +239,6 @@ class Partner:
             self.turns.heard = heard
 
     @property
-    def take_beats(self) -> float:
-        """The beat in which the last call began, or what jamd last played if there was none."""
-        spans = self.account.spans
-        begun = next((span for span in reversed(spans) if span.turn is not Turn.ANSWER), None)
-        if begun is None:
-            return spans[-1].start_beats if spans else 0.0
-        return begun.start_beats
-
-    @property
     def looping(self) -> bool:
         return self._again == "loop"
 
@@ -346,6 +304,4 @@ class Partner:
         """The session is over."""
         self.minds.close()
         self.part.silence(self.step, self.transport)
-        spans = self.account.spans
-        if spans and math.isinf(spans[-1].end_beats):
-            spans[-1] = replace(spans[-1], end_beats=self.step / STEPS_PER_BEAT)
+        self.account.ended(self.step)
