@@ -258,7 +258,7 @@ READ = """
 if __name__ == "__main__":
     import multiprocessing, sys
     from pathlib import Path
-    from jamd.training.reading import read_all
+    from jamd.training.reading.reading import read_all
     from jamd.training.recordings.sources import find_files
 
     recordings = find_files([Path(sys.argv[1])])
