@@ -336,7 +336,7 @@ def test_an_ambiguous_port_is_refused_with_the_ports_it_could_be(player: Player,
 
 
 BREAK = """
-import jamd.improviser
+import jamd.mind.improviser
 answer = jamd.mind.improviser.Improviser.answer
 def broken(self, places, *due):  # to warm up, none is due
     if due:
