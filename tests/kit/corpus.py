@@ -1,6 +1,6 @@
 """A tiny corpus, made on the spot: chords of a scale in broken and block rhythms, in several keys.
 
-`python -m tests.kit.corpus FOLDER` writes the scale chords of a tutorial there: 156 files, 13 scales in 12 keys.
+`python -m tests.kit.corpus FOLDER` writes a tutorial's scale chords there: 156 files, 13 scales in 12 keys.
 """
 
 from __future__ import annotations
