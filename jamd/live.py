@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 
 from jamd.clock import SystemClock
+from jamd.counted import counted
 from jamd.engine.account import Recorder as AnyRecorder
 from jamd.engine.engine import Engine
 from jamd.engine.output import Lines, Output, Port
@@ -153,13 +154,14 @@ def watch(engine: Engine, title: str, quiet: bool) -> AbstractContextManager[obj
 def say_summary(engine: Engine, output: Output) -> None:
     """One account of the session, on stdout."""
     account, jitter = engine.account, output.jitter()
+    turns, heard = counted(account.turns, "turn"), counted(account.notes_heard, "note")
     lines = [
-        f"{account.turns} turns, {account.notes_heard} notes heard, {output.notes} played",
+        f"{turns}, {heard} heard, {output.notes} played",
         f"{output.dropped} dropped, {account.late_frames} late from the model, {account.faults} given up",
     ]
     if jitter.events:
         lines.append(
-            f"jitter over {jitter.events} events: median {jitter.median_ms:.2f} ms, "
+            f"jitter over {counted(jitter.events, 'event')}: median {jitter.median_ms:.2f} ms, "
             f"p99 {jitter.p99_ms:.2f} ms, max {jitter.max_ms:.2f} ms"
         )
     say("; ".join(lines))

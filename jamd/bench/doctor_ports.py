@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jamd.bench.doctor import Finding, State
+from jamd.counted import counted
 from jamd.errors import BackendError, JamdError, PortError
 from jamd.midi import libjack
 from jamd.midi.backends import (
@@ -70,7 +71,7 @@ def of_backend(name: str, rtmidi: Any, sequencer: Path) -> tuple[Finding, Backen
             said = f"no permission on {sequencer}"
             remedy = "`sudo usermod -aG audio $USER`, and log in again"
         return Finding(name, State.FAULT, said, remedy), None
-    ports = f"{len(midi.inputs())} inputs, {len(midi.outputs())} outputs"
+    ports = f"{counted(len(midi.inputs()), 'input')}, {counted(len(midi.outputs()), 'output')}"
     return Finding(name, State.OK, f"opens; {ports}"), midi
 
 

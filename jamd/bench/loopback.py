@@ -11,6 +11,7 @@ import mido
 import numpy as np
 
 from jamd.clock import SystemClock
+from jamd.counted import counted
 from jamd.engine.events import EngineClock, Event, Inbox, Received
 from jamd.errors import JamdError, PortError, UsageError
 from jamd.midi.backends import open_backend
@@ -101,8 +102,9 @@ class Loop:
             trips = measure(self.out_port.send, self.inbox, self.clock, count)
         if not trips.seconds:
             raise JamdError(
-                f"of {count} notes to {self.out_port.name} nothing came back on {self.in_port.name}; lay a "
-                "cable from the one to the other, or let what is plugged in pass on what it hears (MIDI thru)"
+                f"of {counted(count, 'note')} to {self.out_port.name} nothing came back on"
+                f" {self.in_port.name}; lay a cable from the one to the other, or let what is plugged in"
+                " pass on what it hears (MIDI thru)"
             )
         return trips
 

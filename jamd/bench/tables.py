@@ -12,6 +12,7 @@ from rich.table import Table
 from jamd.bench.machine import Machine
 from jamd.bench.model_times import ANSWER_STEPS, PARTS
 from jamd.bench.verdict import Figure, late_or_missing
+from jamd.counted import counted
 
 TIMES = ("median_ms", "p99_ms", "p999_ms", "max_ms")
 
@@ -21,7 +22,9 @@ def print_timing(account: dict[str, Any], figures: Sequence[Figure], machine: Ma
     console, piece = Console(), account["piece"]
     click.echo(_of_machine(machine))
     click.echo(_of_ports(account["ports"]))
-    click.echo(f"{piece['turns']} turns of {piece['metre']} in sixteenths at {piece['tempo']:g} BPM")
+    click.echo(
+        f"{counted(piece['turns'], 'turn')} of {piece['metre']} in sixteenths at {piece['tempo']:g} BPM"
+    )
     if (listener := account.get("listener")) and listener["in"]:
         click.echo(f"heard by another program on {listener['in']}, {_of_clocks(listener)}")
     console.print(_rows(account))
@@ -35,7 +38,7 @@ def print_timing(account: dict[str, Any], figures: Sequence[Figure], machine: Ma
     if "model_step" in account:
         step = account["model_step"]
         click.echo(
-            f"the model: {step['median_ms']:.1f} ms a step of {step['candidates']} candidates "
+            f"the model: {step['median_ms']:.1f} ms a step of {counted(step['candidates'], 'candidate')} "
             "(more of it: jamd bench model)"
         )
     missing = (("listener", "listener"), ("round_trip", "round trip"), ("start_up", "start"))
@@ -77,7 +80,7 @@ def _of_machine(machine: Machine) -> str:
         "a virtual machine": machine.virtual,
     }
     said = "".join(f"; {want}" for want, lacking in wants.items() if lacking)
-    return f"{machine.processor}, {machine.system}, {machine.cores} cores{load}{said}"
+    return f"{machine.processor}, {machine.system}, {counted(machine.cores, 'core')}{load}{said}"
 
 
 def _of_ports(way: dict[str, Any]) -> str:
@@ -93,7 +96,8 @@ def print_model(account: dict[str, Any]) -> None:
     device = machine.get("gpu", machine["processor"])
     load = "" if machine["load"] is None else f", load {machine['load'][0]}"
     console.print(
-        f"{account['model']} ({account['arch']}) on {device}, {machine['cores']} cores{load}", markup=False
+        f"{account['model']} ({account['arch']}) on {device}, {counted(machine['cores'], 'core')}{load}",
+        markup=False,
     )
     table = Table("milliseconds", "n", "5th percentile", "median", "99th")
 
@@ -109,7 +113,7 @@ def print_model(account: dict[str, Any]) -> None:
         for part in PARTS[1:]:
             add(f"  {part}", parts[part])
     for count, times in account["answers"].items():
-        add(f"an answer of {ANSWER_STEPS} steps, {count} candidates", times)
+        add(f"an answer of {ANSWER_STEPS} steps, {counted(int(count), 'candidate')}", times)
     if account["weights"]:
         add(f"reading {account['weights']['megabytes']} MB of weights once", account["weights"])
     console.print(table)

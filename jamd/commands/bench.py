@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from jamd.counted import counted
 from jamd.errors import UsageError
 from jamd.midi.backends import BACKENDS
 from jamd.music.transport import FASTEST_TEMPO, SLOWEST_TEMPO
@@ -246,7 +247,10 @@ def loopback(in_name: str | None, out_name: str | None, backend: str, as_json: b
         return
     way = f"{ports['out']} -> {ports['in']}" if out_name else "nothing plugged in: jamd's own two ports"
     click.echo(f"{way}, by {loop.backend}")
-    click.echo(f"{found['sent']} notes sent, {found['came_back']} came back; round trip: ", nl=False)
+    click.echo(
+        f"{counted(round(found['sent']), 'note')} sent, {found['came_back']} came back; round trip: ",
+        nl=False,
+    )
     click.echo(", ".join(f"{key} {found[f'{key}_ms']:.2f} ms" for key in ("median", "p99", "max")))
     click.echo(
         f"half of it is a fair guess for one way: --out-latency {found['out_latency_ms']:g}; what a synth "

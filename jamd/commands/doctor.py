@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jamd.counted import counted
 from jamd.midi.backends import BACKENDS
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def command(
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         count = {state: sum(finding.state is state for finding in found) for state in State}
-        click.echo(f"{count[State.FAULT]} faults, {count[State.WARNING]} warnings; ", nl=False)
+        faults, warnings = counted(count[State.FAULT], "fault"), counted(count[State.WARNING], "warning")
+        click.echo(f"{faults}, {warnings}; ", nl=False)
         click.echo("that stops the playing" if stops(found) else "nothing stops the playing")
     if stops(found):
         ctx.exit(FAULTY)

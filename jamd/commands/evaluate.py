@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jamd.counted import counted
 from jamd.options.model import Playing, models_folder, playing_options
 from jamd.options.sections import Sectioned, section
 
@@ -126,7 +127,7 @@ def command(
             floors = evaluation.benchmark_floors(benchmark, split, asked, say)
             rows = evaluation.benchmark_rows([*asked, *floors], rolls, progress)
             of: dict[str, object] = {"split": split, "pieces": len(rolls), "frames": sum(map(len, rolls))}
-            title = f"{benchmark.name}, {split}: {len(rolls)} pieces"
+            title = f"{benchmark.name}, {split}: {counted(len(rolls), 'piece')}"
         else:
             try:
                 floors = [] if FLOOR in (model.name for model in asked) else [_model(FLOOR, playing, "floor")]
@@ -138,7 +139,7 @@ def command(
             index = evaluation.read_index(training, places, progress, say) if training else None
             rows = evaluation.rows_of([*asked, *floors], improvisers, cases, index, playing.voice, progress)
             of = {"cases": len(cases), "seed": playing.seed}
-            title = f"{', '.join(map(str, paths))}: {len(cases)} calls"
+            title = f"{', '.join(map(str, paths))}: {counted(len(cases), 'call')}"
     if as_json:
         account = {"data": [str(path) for path in paths], **of, "rows": [row.as_dict() for row in rows]}
         click.echo(json.dumps(account, indent=2, allow_nan=False))

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from jamd.counted import counted
 from jamd.errors import JamdError, UsageError
 from jamd.options.config import Config, config_option
 from jamd.options.group import one_of
@@ -163,8 +164,8 @@ def command(
         if learn:
             tonight = stack.enter_context(Tonight(profile, datetime.now(), cores=model_cores()))
             steps = sum(evening.steps for evening in known)
-            count = f"{len(known)} evening{'s' * (len(known) != 1)}"
-            say(f"profile {profile}: {count}, {steps} steps are remembered")
+            remembered = f"{counted(len(known), 'evening')}, {counted(steps, 'step')}"
+            say(f"profile {profile}: {remembered} remembered")
         rig = Rig(
             zones=keyboard.zones(),
             ahead=floor.ahead(),
@@ -221,11 +222,11 @@ def command(
         run(engine)
     say_summary(engine, output)
     if out_port.unheard:
-        say(f"{out_port.unheard} notes went nowhere while {out_port.name} was gone")
+        say(f"{counted(out_port.unheard, 'note')} went nowhere while {out_port.name} was gone")
     if keeping is not None and keeping.is_kept:
         say(f"kept in {keeping.path}")
     if tonight is not None:
-        say(f"profile {profile}: {tonight.kept_steps} steps of tonight were added")
+        say(f"profile {profile}: {counted(tonight.kept_steps, 'step')} of tonight added")
         if tonight.fault:
             raise JamdError(f"not all of tonight is in profile {profile!r}: {tonight.fault}")
     account = engine.account

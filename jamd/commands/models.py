@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from jamd.counted import counted
 from jamd.printable import cell, printable
 
 MOST_CARD_BYTES = 1 << 22
@@ -70,7 +71,7 @@ def command(name: str | None, as_json: bool) -> None:
             cell(entry["name"] + " (unjudged)" * ("unjudged" in entry)),
             entry["origin"],
             f"{entry['arch']} {_width(entry['settings'])}".strip(),
-            f"{pieces} pieces" if pieces is not None else "",
+            counted(pieces, "piece") if pieces is not None else "",
             f"{nats:.3f}" if nats is not None else "",
             str(entry.get("created", ""))[:10],
         )

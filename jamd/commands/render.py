@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from jamd.counted import counted
 from jamd.options.filetempo import Tempo, tempo_option
 from jamd.options.model import Playing, playing_options
 from jamd.options.sections import Sectioned, section
@@ -71,7 +72,9 @@ def command(
         click.echo(printable(timed.said))
     rendered = render(timed.piece, answer_bars, playing.improvisers(), playing.voice(), timed.tempo)
     write_whole(output, rendered.encode(TICKS_PER_BEAT if timed.tempo is None else FINE_TICKS_PER_BEAT))
-    click.echo(f"{printable(output)}: {rendered.answer_notes} notes in answer to {len(timed.piece.notes)}")
+    click.echo(
+        f"{printable(output)}: {counted(rendered.answer_notes, 'note')} in answer to {len(timed.piece.notes)}"
+    )
     if plot is not None:
         player, own = (midifile.notes_of(events, events[-1][0]) for events in (rendered.player, rendered.own))
         draw(plot, player, own, rendered.bars, rendered.turns, title=f"{call.name} and jamd's answer")

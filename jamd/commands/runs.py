@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from jamd.counted import counted
 from jamd.printable import cell, printable
 
 if TYPE_CHECKING:
@@ -275,7 +276,9 @@ def _music(data: dict[str, Any]) -> str:
     """The music in few words: how much, and the first digits of its hash, by which equals are known."""
     learned = data.get("learned_from", {})
     digest = str(data.get("sha256") or learned.get("sha256", ""))[:8]
-    return f"{data.get('benchmark') or '{} pieces'.format(learned.get('pieces', '?'))}, {digest}"
+    pieces = learned.get("pieces")
+    amount = "? pieces" if pieces is None else counted(pieces, "piece")
+    return f"{data.get('benchmark') or amount}, {digest}"
 
 
 def _told(value: object) -> str:

@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from jamd.errors import UsageError
+from jamd.music.notename import semitones_of
 
 PitchClasses = frozenset[int]
 
-LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-ACCIDENTALS = {"": 0, "#": 1, "b": -1}
 SCALES = {
     "major": (0, 2, 4, 5, 7, 9, 11),
     "minor": (0, 2, 3, 5, 7, 8, 10),
@@ -32,11 +31,13 @@ OFTEN = 0.06
 
 
 def tonic_of(name: str) -> int:
-    """The pitch class of a note's name: C, F#, Bb. Raises UsageError."""
-    letter, accidental = name[:1].upper(), name[1:]
-    if letter not in LETTERS or accidental not in ACCIDENTALS:
-        raise UsageError(f"{name!r} is no key; name its tonic like C, F# or Bb, or say auto")
-    return (LETTERS[letter] + ACCIDENTALS[accidental]) % 12
+    """The pitch class of a note's name: C, F#, Bb, Es, H. Raises UsageError."""
+    semitones = semitones_of(name)
+    if semitones is None:
+        raise UsageError(
+            f"{name!r} is no key; name its tonic like C, F#, Bb, Es or H, or say auto; --scale says minor"
+        )
+    return semitones % 12
 
 
 def scale_of(tonic: str, scale: str) -> PitchClasses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from jamd.errors import UsageError
@@ -9,6 +10,11 @@ from jamd.music.note import STEPS_PER_BEAT, quantise
 
 SLOWEST_TEMPO, FASTEST_TEMPO = 20.0, 400.0
 LONGEST_BAR_STEPS = 64
+UNITS = (1, 2, 4, 8, 16)
+"""The notes that a metre may count in, down to the grid's step."""
+METRES_TAKEN = "like 4/4, 7/8 or 17/16; the longest are " + ", ".join(
+    f"{LONGEST_BAR_STEPS * unit // (4 * STEPS_PER_BEAT)}/{unit}" for unit in UNITS
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +33,11 @@ class Metre:
     @classmethod
     def parse(cls, text: str) -> Metre:
         """A metre from its usual spelling, such as 4/4 or 7/8. Raises UsageError."""
-        beats, _, unit = text.partition("/")
-        if not (beats.isascii() and unit.isascii() and beats.isdigit() and unit.isdigit()) or not (
-            int(unit) in (1, 2, 4, 8, 16) and cls.fits(int(beats), int(unit))
-        ):
-            raise UsageError(f"metre {text!r} is not one jamd can count; write it like 4/4, 3/4, 7/8 or 12/8")
-        return cls(int(beats), int(unit))
+        written = re.fullmatch("([0-9]{1,3})/([0-9]{1,2})", text)
+        beats, unit = map(int, written.groups()) if written else (0, 0)
+        if unit not in UNITS or not cls.fits(beats, unit):
+            raise UsageError(f"metre {text!r} is not one jamd can count; write it {METRES_TAKEN}")
+        return cls(beats, unit)
 
     @property
     def steps_per_bar(self) -> int:

@@ -161,7 +161,8 @@ OPTIONS = (
     click.option(
         "--key",
         metavar="KEY",
-        help="Stay in this key: C, F#, Bb, or auto for the one you play in; without this, in none.",
+        help="Stay in this key: C, F#, Bb, Es, H (the English B), or auto for the one you play in; without"
+        " this, in none.",
     ),
     click.option(
         "--scale",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jamd.sync.source import Sync
 
 SLOWEST_TEMPO, FASTEST_TEMPO = 20, 400
+METRES_TAKEN = "like 4/4, 7/8 or 17/16; the longest are 4/1, 8/2, 16/4, 32/8, 64/16"
 """Those of `jamd.music.transport`, not loaded only to tell what the options are; a test compares them."""
 OUTPUT = "the output"
 """The value of --send-clock without a name."""
@@ -129,7 +130,12 @@ OPTIONS = (
         flag_value=OUTPUT,
         help="Send MIDI clock with start and stop, to --out or to another output: part of its name.",
     ),
-    click.option("--metre", default="4/4", type=Parsed("metre", _metre), help="Time signature, 2/4 to 12/8."),
+    click.option(
+        "--metre",
+        default="4/4",
+        type=Parsed("metre", _metre),
+        help=f"Time signature, {METRES_TAKEN}.",
+    ),
     click.option(
         "--count-in",
         default=0,

@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING
 import click
 
 from jamd.errors import UsageError
+from jamd.music.notename import NOTE, semitones_of
 from jamd.options.group import Parsed, gathered
 
 if TYPE_CHECKING:
     from jamd.engine.zones import Zones
 
-PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-NAMED = re.compile(r"([A-Ga-g])([#b]?)(-?[0-9])")
+NAMED = re.compile(rf"({NOTE})(-?[0-9])", re.IGNORECASE)
 
 
 def pitch_of(text: str) -> int:
     """A MIDI pitch from its name (C4 is 60, the C that is called middle) or number. Raises UsageError."""
-    named = NAMED.fullmatch(text)
-    if named:
-        letter, sign, octave = named.groups()
-        pitch = 12 * (int(octave) + 1) + PITCH_CLASSES[letter.upper()] + {"#": 1, "b": -1, "": 0}[sign]
-    else:
-        pitch = int(text) if text.isascii() and text.isdecimal() else -1
+    named, pitch = NAMED.fullmatch(text), -1
+    if named and (semitones := semitones_of(named[1])) is not None:
+        pitch = 12 * (int(named[2]) + 1) + semitones
+    elif re.fullmatch("[0-9]{1,3}", text):
+        pitch = int(text)
     if not 0 <= pitch < 128:
         raise UsageError(f"{text!r} is no key; write it like C4, F#3 or 60")
     return pitch

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_data_path
 
+from jamd.counted import counted
 from jamd.errors import JamdError, MidiFileError, UsageError
 from jamd.music.bars import Bars
 from jamd.music.note import STEPS_PER_BEAT, Note, quantise
@@ -103,7 +104,7 @@ def kept() -> list[Session]:
 def elsewhere() -> str:
     """How many sessions are in jamd's folder of last resort, as words; "" for none."""
     count = sum(1 for _ in fallback.folder().glob(f"[!.]*{SUFFIX}"))
-    return f"{count} session{'s' * (count != 1)}" if count else ""
+    return counted(count, "session") if count else ""
 
 
 def _paths() -> list[Path]:

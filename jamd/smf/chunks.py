@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from jamd.counted import counted
 from jamd.music.transport import DEFAULT_TEMPO
 
 HEADER, TRACK = b"MThd", b"MTrk"
@@ -114,7 +115,7 @@ def track_chunks(content: bytes, layout: Layout) -> Iterator[tuple[bytes, bool]]
                 return
     rest = content[offset:]
     if found < layout.count and rest and TRACK.startswith(rest[:4]):
-        raise Malformed(f"it ends after {found} of {layout.count} tracks")
+        raise Malformed(f"it ends after {found} of {counted(layout.count, 'track')}")
 
 
 def _track_end(content: bytes, begin: int, end: int) -> tuple[int, bool]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import mido
 
+from jamd.counted import counted
 from jamd.music.transport import Metre
 from jamd.smf.chunks import Malformed, layout_of, track_chunks
 
@@ -60,7 +61,7 @@ def readings(content: bytes) -> Iterator[Reading]:
         number += 1
         yield reading
     if layout.count and not number:
-        raise Malformed(f"it ends after 0 of {layout.count} tracks")
+        raise Malformed(f"it ends after 0 of {counted(layout.count, 'track')}")
 
 
 def _quantity(track: bytes, offset: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import mido
 
+from jamd.counted import counted
 from jamd.music.note import STEPS_PER_BEAT
 from jamd.music.transport import FASTEST_TEMPO, SLOWEST_TEMPO, Transport
 from jamd.sync.linksession import Session, State
@@ -45,7 +46,7 @@ class Link:
     def name(self) -> str:
         if self._peers == 0:
             return "Link, alone"
-        return f"Link, {self._peers} peer{'s' if self._peers > 1 else ''}"
+        return f"Link, {counted(self._peers, 'peer')}"
 
     def advance(self, seconds: float) -> None:
         """Look at the session. What changed is taken over; while nothing does, `transport` stays as it is."""

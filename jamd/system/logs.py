@@ -22,6 +22,7 @@ from typing import Any
 
 import click
 
+from jamd.counted import counted
 from jamd.errors import JamdError
 from jamd.printable import printable
 from jamd.system import streams
@@ -135,7 +136,7 @@ class Waiting(QueueHandler):
         while (record := self._waiting.get()) is not None:
             self._give(record)
             if (lost := self._lost) > told:
-                words = f"{lost - told} lines of the log were left out: nobody took them in time"
+                words = f"{counted(lost - told, 'line')} of the log left out: nobody took them in time"
                 told = lost
                 self._give(logging.LogRecord(__name__, logging.WARNING, __file__, 0, words, (), None))
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from jamd.counted import counted
 from jamd.errors import JamdError
 from jamd.system.job import (
     WRITTEN,
@@ -115,7 +116,7 @@ class Systemd:
         found = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
         running = found.get("ActiveState") == "active"
         process = int(found.get("MainPID", "0")) or None
-        restarts = found.get("NRestarts", "0")
+        restarts = int(found.get("NRestarts") or 0)
         if running:
             words = f"running, process {process}"
         else:
@@ -124,7 +125,7 @@ class Systemd:
                 words += (
                     f", failed by {found['Result']}, exit status {found.get('ExecMainStatus', 'unknown')}"
                 )
-        return State(running, words + (f", {restarts} restarts" if restarts != "0" else ""), process)
+        return State(running, words + (f", {counted(restarts, 'restart')}" if restarts else ""), process)
 
     def journal(self, name: str, lines: int) -> str:
         try:

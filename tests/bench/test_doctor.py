@@ -42,7 +42,7 @@ def look(
 def test_where_midi_works_there_is_nothing_to_do() -> None:
     found = look(FakeMidi())
     assert {finding.state for finding in found.values()} == {OK}
-    assert found["alsa"].said == "opens; 1 inputs, 1 outputs"
+    assert found["alsa"].said == "opens; 1 input, 1 output"
     assert found["MIDI system"].said == "jamd plays by alsa"
     assert found["input"].said == "Keyboard 20:0 opens"
     assert found["output"].said == "Synth 128:0 opens"

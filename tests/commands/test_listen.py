@@ -26,7 +26,8 @@ from tests.kit.fakes import Pad, jam, note
         (["--tempo", "tap", "--sync", "midi"], 2, "--tempo tap is for --sync internal"),
         (["--count-in", "1", "--sync", "midi"], 2, "--count-in is for --sync internal"),
         (["--click", "high"], 2, "click 'high' is no note and channel; write it like 37 or 37:10"),
-        (["--split", "H3"], 2, "'H3' is no key; write it like C4, F#3 or 60"),
+        (["--split", "J3"], 2, "'J3' is no key; write it like C4, F#3 or 60"),
+        (["--key", "Am"], 2, "'Am' is no key; name its tonic like C, F#, Bb, Es or H, or say auto; --scale"),
         (["--bars", "open"], 2, "--bars open ends by nothing; give --silence BEATS, or `jamd learn turn`"),
         (["--call-below"], 2, "--call-below is for --split; give both"),
         (["--thru-channel", "2"], 2, "are for --thru rest or --thru all"),
@@ -61,5 +62,5 @@ def test_the_summary_counts_turns_notes_and_faults(capsys: pytest.CaptureFixture
     played = jam([note(1.0, 60, 1.4), note(1.5, 64, 1.9)], end_seconds=6, improviser=Pad())
     say_summary(played.engine, played.output)
     said = capsys.readouterr().out
-    assert said.startswith("1 turns, 2 notes heard, 1 played; 0 dropped, 0 late from the model, 0 given up")
+    assert said.startswith("1 turn, 2 notes heard, 1 played; 0 dropped, 0 late from the model, 0 given up")
     assert "jitter over 2 events: median 0.00 ms, p99 0.00 ms, max 0.00 ms" in said

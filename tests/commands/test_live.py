@@ -223,7 +223,7 @@ def test_a_signal_during_an_answer_leaves_nothing_sounding(
     assert ends_silent(list(player.heard))
     ended = playing.wait()
     assert ended.status == 0, ended.stderr
-    assert "1 turns" in ended.stdout
+    assert "1 turn," in ended.stdout
     player.listen_until(stopped + 0.5)
     assert not strikes(between(player.heard, stopped + 0.2, stopped + 1))
 
@@ -405,6 +405,6 @@ def test_a_signal_sent_twice_is_one_wish(player: Player, jamd: Start) -> None:
         playing.signal(signal.SIGINT)
     ended = playing.wait()
     assert ended.status == 0, ended.stderr
-    assert "1 turns" in ended.stdout
+    assert "1 turn," in ended.stdout
     player.listen_until(player.now() + 0.2)
     assert ends_silent(list(player.heard))

@@ -36,8 +36,9 @@ def answers(played: Jam) -> list[tuple[float, str, int]]:
     return [event for event in played.notes if event[2] != 37]
 
 
-def test_the_option_and_the_transport_have_one_range_of_tempos() -> None:
+def test_the_option_and_the_transport_have_one_range_of_tempos_and_metres() -> None:
     assert (time.SLOWEST_TEMPO, time.FASTEST_TEMPO) == (transport.SLOWEST_TEMPO, transport.FASTEST_TEMPO)
+    assert time.METRES_TAKEN == transport.METRES_TAKEN
 
 
 def test_the_click_is_on_each_beat_from_the_first_note_on() -> None:

@@ -71,12 +71,18 @@ def test_jamd_does_not_pass_itself_on() -> None:
     assert sent(played, 60) == [(3.0, "on"), (4.5, "off")]
 
 
-@pytest.mark.parametrize(("text", "pitch"), [("C4", 60), ("c4", 60), ("F#3", 54), ("Bb-1", 10), ("60", 60)])
+@pytest.mark.parametrize(
+    ("text", "pitch"),
+    [
+        *[("C4", 60), ("c4", 60), ("F#3", 54), ("Bb-1", 10), ("60", 60), ("060", 60)],
+        *[("H3", 59), ("B3", 59), ("Fis3", 54), ("es4", 63), ("As4", 68), ("Ces4", 59), ("His3", 60)],
+    ],
+)
 def test_keys_have_names(text: str, pitch: int) -> None:
     assert pitch_of(text) == pitch
 
 
-@pytest.mark.parametrize("text", ["H2", "C", "128", "-1", "G#9", "C4 ", ""])
+@pytest.mark.parametrize("text", ["J2", "Cs4", "C", "128", "-1", "G#9", "C4 ", "C4\n", "9" * 5000, ""])
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is no key; write it like C4, F#3 or 60"):
         pitch_of(text)

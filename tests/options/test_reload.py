@@ -341,7 +341,7 @@ def test_a_terminal_that_is_closed_ends_the_session_in_order(
     assert (ended.status, ended.stderr) == (0, "")
     player.listen_until(player.now() + 0.2)
     assert not sounding(player.heard)
-    assert "INFO 1 turns" in log.read_text()
+    assert "INFO 1 turn," in log.read_text()
 
 
 def show(handle: int, closing: threading.Event) -> None:

@@ -468,7 +468,7 @@ def test_two_evenings_on_real_ports(player: Player, jamd: Callable[..., Jamd], t
         session.signal(signal.SIGINT)
         ended = session.wait()
         assert (ended.status, ended.stderr) == (0, "")
-        assert "steps of tonight were added" in ended.stdout
+        assert "steps of tonight added" in ended.stdout
     environment = os.environ | {"XDG_DATA_HOME": str(tmp_path / "data")}
     listing = subprocess.run(
         [sys.executable, "-m", "jamd", "profiles", "--json"],

@@ -254,6 +254,6 @@ def test_the_left_hand_goes_through_and_the_right_hand_is_answered(player: Playe
     answer = strikes(on_channel(player.heard, 1))
     assert 0 <= answer[0].seconds - began - BAR < HEARD_LATE_SECONDS
     assert {int((m.seconds - began + STEP / 2) / BAR) for m in answer} == {1}
-    assert "1 turns, 4 notes heard" in summary
+    assert "1 turn, 4 notes heard" in summary
     assert not sounding(on_channel(player.heard, 2))  # though the key is still down
     assert ends_silent(player.heard)

@@ -168,7 +168,7 @@ def test_who_logs_does_not_wait_for_a_reader_that_sleeps(
     assert taken == [f"line {number}" for number in range(len(taken))]
     assert len(taken) in (10, 11)
     lost = 100 - len(taken)
-    assert f"{lost} lines of the log were left out: nobody took them in time" in took
+    assert f"{lost} lines of the log left out: nobody took them in time" in took
 
 
 def test_a_reader_that_never_wakes_does_not_keep_the_program_from_ending(
@@ -213,6 +213,6 @@ def test_a_session_s_log_tells_of_its_beginning_and_end_and_of_no_note(
     assert ended.status == 0, ended.stderr
     begun, over, *kept = said(path)
     assert begun.startswith(f"INFO listening on {KEYS}:{KEYS} -> jamd -> {SYNTH}:{SYNTH} (jack, default)")
-    assert over.startswith("INFO 1 turns, 1 notes heard")
+    assert over.startswith("INFO 1 turn, 1 note heard")
     assert kept == [f"INFO kept in {playing.record}"]
     assert [f"INFO {line}" for line in ended.stdout.splitlines()] == [begun, over, *kept]

@@ -166,7 +166,7 @@ def test_a_disk_that_is_full_costs_time_and_no_more(
     said: list[str] = []
     recordings = find_files([folder])
     corpus = read_corpus(recordings, 1, folder=tmp_path / "cache", say=said.append, most_bytes=0)
-    assert said[-1] == f"{SONGS} pieces could not be kept: each is parsed again whenever it is drawn"
+    assert said[-1] == f"{SONGS} pieces not kept: each is parsed again whenever it is drawn"
     assert same(corpus.teach[0], read(folder).teach[0])
 
 

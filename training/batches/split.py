@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from jamd.counted import counted
 from jamd.training.batches import floor
 from jamd.training.reading import store
 from jamd.training.recordings.pieces import QuantisedPiece
@@ -61,7 +62,7 @@ def split(pieces: Pieces, known: frozenset[str] = frozenset(), named: frozenset[
     if len(bars) < FEWEST_BARS:
         notes = sum(int(piece.learned.sum()) for piece in pieces)
         raise ValueError(
-            f"{notes} note{'s' * (notes != 1)} in {len(bars)} bar{'s' * (len(bars) != 1)}; to learn from some"
+            f"{counted(notes, 'note')} in {counted(len(bars), 'bar')}; to learn from some"
             f" and hold some out takes {FEWEST_BARS} bars with notes at least"
         )
     return Split(bars[:-2], bars[-2:-1], bars[-1:], whole=False)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from jamd.counted import counted
 from jamd.models.networks.head import Words
 from jamd.models.tokens import KEYS
 from jamd.training.batches.batches import Batch
@@ -221,7 +222,7 @@ def fit(
         loss = loss + KEEPING * kept
         value = own_nats / max(1.0, learned)
         if not math.isfinite(value):
-            raise FloatingPointError(f"the loss is {value} after {state.updates} updates")
+            raise FloatingPointError(f"the loss is {value} after {counted(state.updates, 'update')}")
         state.optimiser.zero_grad(set_to_none=True)
         (loss * (processes.size() / frames)).backward()
         nn.utils.clip_grad_norm_(state.model.parameters(), CLIP)
@@ -244,7 +245,7 @@ def fit(
         epochs = state.sequences // epoch_sequences  # one batch may be several passes over a few pieces
         # Asked only now and then, because a GPU must be waited for; in between, the next loss tells.
         if (scoring or epochs > epoch) and not sound(state):
-            raise FloatingPointError(f"the weights are no numbers after {state.updates} updates")
+            raise FloatingPointError(f"the weights are no numbers after {counted(state.updates, 'update')}")
         scored = check() if scoring else ()
         diary.report(Progress(state.sequences, of_sequences, state.updates, state.mean_nats, *scored))
         if epochs > epoch:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
+from jamd.counted import counted
 from jamd.engine.voice import Voice
 from jamd.errors import JamdError
 from jamd.mind.improviser import Improviser
@@ -104,7 +105,7 @@ def cases_in(known: Sequence[QuantisedPiece], most: int) -> list[Case]:
     cases = cases_of(known, most)
     if not cases:
         raise JamdError(
-            f"there is no call to judge by in {len(known)} piece{'s' * (len(known) != 1)}: it takes eight"
+            f"there is no call to judge by in {counted(len(known), 'piece')}: it takes eight"
             " bars of one length with six notes in each half"
         )
     return cases

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from jamd.counted import counted
 from jamd.errors import JamdError, UsageError
 from jamd.models import bundle
 from jamd.models.bundle import Bundle, Weights
@@ -97,7 +98,8 @@ class Learning:
             say(f"run {run.folder}")
             how = self._learned(run, state, seconds, show)
             if how["state"] == runs.STOPPED:
-                say(f"stopped after {state.updates} updates; `--resume {run.name}` goes on from there")
+                done = counted(state.updates, "update")
+                say(f"stopped after {done}; `--resume {run.name}` goes on from there")
             return self._made(run, how, then)
 
     def _learned(
@@ -207,7 +209,7 @@ class Learning:
             **self.card,
             "name": self.name,
             "device": str(self.device),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "machine": f"{platform.machine()}, {counted(os.cpu_count() or 1, 'core')}",
             "torch": torch.__version__,
             "processes": processes.size(),
         }
@@ -294,7 +296,7 @@ def count(music: Music, say: Say) -> tuple[Weights, dict[str, int], dict[str, fl
     from jamd.training.fitting import counting
     from jamd.training.fitting.memory_weights import nats_per_step, questions_of
 
-    say(f"counting {music.epoch_sequences} sequences")
+    say(f"counting {counted(music.epoch_sequences, 'sequence')}")
     tables = counting.count(music.learned())
     blend = counting.fit_blend(tables, music.held_out)
     weights: dict[str, Any] = {**tables, "blend": blend.astype(np.float32)}

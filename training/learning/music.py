@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from jamd.counted import counted
 from jamd.errors import JamdError
 from jamd.models.phrases import Hashes, Phrases, filter_of, phrases_of
 from jamd.training.batches.batches import Batch, Conversation, batch_of
@@ -129,9 +130,13 @@ def anew(corpus: Corpus, steps: int, seed: int, emphasis: Mapping[str, float], s
         {"learned_from": teach.account(), "held_out": held_out.account(), "emphasis": dict(emphasis)},
         "C",
         True,
-        f"{len(teach)} pieces, {teach.notes.sum()} notes, to learn from; {len(held_out)} held out",
+        _told(len(teach), counted(teach.notes.sum(), "note"), len(held_out)),
         lambda: filter_of(map(_phrases, teach)),
     )
+
+
+def _told(pieces: int, amount: str, held_out: int) -> str:
+    return f"{counted(pieces, 'piece')}, {amount}, to learn from; {held_out} held out"
 
 
 def _phrases(piece: QuantisedPiece) -> Hashes:
@@ -163,5 +168,5 @@ def benchmark(path: Path, steps: int, seed: int) -> Music:
         },
         "as is",
         False,
-        f"{len(teach)} pieces, {frames[0]} frames, to learn from; {len(held_out)} held out",
+        _told(len(teach), counted(frames[0], "frame"), len(held_out)),
     )

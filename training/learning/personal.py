@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from jamd.counted import counted
 from jamd.errors import JamdError
 from jamd.models.bundle import Bundle, Weights
 from jamd.models.opening import open_mind
@@ -111,10 +112,10 @@ def summary(divided: Split) -> str:
     """How the music is used, in one line."""
     parts = (divided.taught, divided.watched, divided.judging)
     notes = [notes_of(part) for part in parts]
-    what = "pieces" if divided.whole else "stretches of it"
+    what = ("piece", "pieces") if divided.whole else ("stretch of it", "stretches of it")
     return (
-        f"{notes[0]} notes to learn from, {notes[1]} to tell when to stop, and {notes[2]} in"
-        f" {len(divided.judging)} {what} held out to judge"
+        f"{counted(notes[0], 'note')} to learn from, {notes[1]} to tell when to stop, and {notes[2]} in"
+        f" {counted(len(divided.judging), *what)} held out to judge"
     )
 
 

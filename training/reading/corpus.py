@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jamd.counted import counted
 from jamd.training.cache.cache import Cache
 from jamd.training.reading import packing, reading
 from jamd.training.reading.lookup import Outline, Reader
@@ -81,7 +82,7 @@ def read_corpus(
     if folder:
         missing = store.locate(Cache(folder, wrote))
         if missing:
-            say(f"{missing} pieces could not be kept: each is parsed again whenever it is drawn")
+            say(f"{counted(missing, 'piece')} not kept: each is parsed again whenever it is drawn")
     spare = bool(teach and held_out)
     both = teach + held_out
     parts = both, *((teach, held_out) if spare else (both, both))

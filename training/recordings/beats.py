@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from jamd.beats.beatmap import BeatTrack, Seconds
+from jamd.counted import counted
 from jamd.errors import JamdError
 from jamd.music.note import STEPS_PER_BEAT
 from jamd.music.transport import LONGEST_BAR_STEPS
@@ -67,7 +68,7 @@ def read_beats(path: Path) -> BeatTrack:
         if len(beat) > 1 and beat[-1] not in (1, beat[-2] + 1):
             raise JamdError(f"{path} line {line}: beat {beat[-1]} follows beat {beat[-2]}")
     if len(onset) < 2:
-        raise JamdError(f"{path} holds {len(onset)} beats; at least 2 make a track")
+        raise JamdError(f"{path} holds {counted(len(onset), 'beat')}; at least 2 make a track")
     return BeatTrack(np.array(onset), np.array(beat, np.int64))
 
 

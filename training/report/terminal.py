@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jamd.counted import counted
 from jamd.training.report import words
 from jamd.training.report.curve import Curve, curve_of
 from jamd.training.report.report import Report
@@ -61,7 +62,7 @@ def drawn(curve: Curve) -> list[str]:
                 letters[row_of(here.mean()), int(column)] = letter
     levels = {0: f"{curve.highest:.2f}", CURVE_ROWS - 1: f"{curve.lowest:.2f}"}
     lines = [f"{levels.get(row, ''):>6} │{''.join(line).rstrip()}" for row, line in enumerate(letters)]
-    first, last = f"{updates[0]:.0f}", f"{updates[-1]:.0f} updates"
+    first, last = f"{updates[0]:.0f}", counted(round(updates[-1]), "update")
     return [*lines, f"{'':8}{first}{last:>{CURVE_COLUMNS - len(first)}}", f"{'':8}{'   '.join(marks)}"]
 
 

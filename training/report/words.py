@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jamd.counted import counted
 from jamd.training.judging.judge import Figure
 from jamd.training.recordings import sources
 from jamd.training.report import midi
@@ -75,7 +76,7 @@ def curves(report: Report) -> Section:
     first = curve.held_out[np.isfinite(curve.held_out)][0]
     lines = [
         f"Held out: {first:.3f} nats a step at first, {curve.held_out[curve.best]:.3f} at best,"
-        f" after {curve.updates[curve.best]:.0f} updates."
+        f" after {counted(round(curve.updates[curve.best]), 'update')}."
     ]
     if np.isfinite(report.start_nats_per_step):
         lines.append(f"The model before: {report.start_nats_per_step:.3f}.")
@@ -137,7 +138,7 @@ def what_was_read(report: Report, most: int) -> Section:
 
 def _amount(rows: Sequence[Read]) -> str:
     notes = sum(row.notes for row in rows)
-    return f"{len(rows)} recording{'s' * (len(rows) != 1)}, {notes} notes"
+    return f"{counted(len(rows), 'recording')}, {counted(notes, 'note')}"
 
 
 def what_was_skipped(report: Report, most: int) -> Section:
