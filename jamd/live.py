@@ -15,6 +15,7 @@ from jamd.engine.account import Recorder as AnyRecorder
 from jamd.engine.engine import Engine
 from jamd.engine.output import Lines, Output, Port
 from jamd.engine.rig import Rig
+from jamd.engine.snapshot import Turn
 from jamd.engine.turns import Form
 from jamd.engine.voice import Voice
 from jamd.errors import JamdError
@@ -119,6 +120,8 @@ class NoRecorder:
     def tempo(self, beats: float, tempo: float) -> None: ...
 
     def metre(self, beats: float, metre: Metre) -> None: ...
+
+    def turn(self, beats: float, turn: Turn) -> None: ...
 
 
 def run(engine: Engine) -> None:

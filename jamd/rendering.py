@@ -11,7 +11,7 @@ import mido
 from jamd.engine.engine import Engine
 from jamd.engine.events import Received
 from jamd.engine.output import Output
-from jamd.engine.snapshot import Span
+from jamd.engine.snapshot import Span, Turn
 from jamd.engine.turns import Form
 from jamd.engine.virtual import ManualClock
 from jamd.engine.voice import Voice
@@ -66,6 +66,8 @@ class _Taken:
     def tempo(self, beats: float, tempo: float) -> None: ...
 
     def metre(self, beats: float, metre: Metre) -> None: ...
+
+    def turn(self, beats: float, turn: Turn) -> None: ...
 
     def send(self, message: mido.Message) -> None: ...
 

@@ -144,7 +144,8 @@ def command(
         parts["jamd"],
         Bars.of(jammed.metres),
         list(engine.account.spans),
-        title="a jam with jamd",
+        "a jam with jamd",
+        jammed.tempos,
     )
     click.echo(f"wrote {printable(output)}, {printable(picture)}")
     if wav := to_wav(output, output.with_suffix(".wav")):

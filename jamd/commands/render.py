@@ -77,5 +77,6 @@ def command(
     )
     if plot is not None:
         player, own = (midifile.notes_of(events, events[-1][0]) for events in (rendered.player, rendered.own))
-        draw(plot, player, own, rendered.bars, rendered.turns, title=f"{call.name} and jamd's answer")
+        title = f"{call.name} and jamd's answer"
+        draw(plot, player, own, rendered.bars, rendered.turns, title, rendered.tempos)
         click.echo(printable(plot))

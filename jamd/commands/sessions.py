@@ -174,8 +174,15 @@ def export(name: str, output: Path) -> None:
         case ".png":
             piece = midifile.read(path)
             parts = {name: sessions.notes_of(piece, name) for name in ("player", "jamd")}
-            title = printable(path.name).removesuffix(".mid")
-            draw(output, parts["player"], parts["jamd"], Bars.of(piece.metres), [], title=title)
+            draw(
+                output,
+                parts["player"],
+                parts["jamd"],
+                Bars.of(piece.metres),
+                sessions.turns_of(piece),
+                printable(path.name).removesuffix(".mid"),
+                piece.tempos,
+            )
         case suffix:
             raise UsageError(f"{output} should end in .mid, .wav or .png, not {suffix or 'nothing'}")
     click.echo(f"wrote {printable(output)}")

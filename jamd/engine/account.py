@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -18,7 +19,8 @@ REMEMBERED_TURNS = 1000
 
 
 class Recorder(Protocol):
-    """Takes what was played, by part ("player" or "jamd"), how fast and in which bars, and never blocks."""
+    """Takes what was played, by part ("player" or "jamd"), how fast, in which bars and whose turn it was, and
+    never blocks."""
 
     def record(self, part: str, beats: float, message: mido.Message) -> None: ...
 
@@ -26,11 +28,15 @@ class Recorder(Protocol):
 
     def metre(self, beats: float, metre: Metre) -> None: ...
 
+    def turn(self, beats: float, turn: Turn) -> None: ...
+
 
 @dataclass(slots=True)
 class Account:
     """What happened in a session."""
 
+    tell: Callable[[float, Turn], None] = lambda beats, turn: None
+    """Is told whose turn it is from a beat on."""
     turns: int = 0
     notes_heard: int = 0
     late_frames: int = 0
@@ -53,6 +59,7 @@ class Account:
         if turns.turn is not Turn.WAIT:
             end = math.inf if turns.end_step is None else turns.end_step / STEPS_PER_BEAT
             spans.append(Span(start, end, turns.turn))
+        self.tell(start, turns.turn)
 
     def moved(self, turns: Turns, step: int) -> None:
         """The call that is open begins elsewhere, with the bars."""

@@ -78,7 +78,7 @@ class Engine:
         self._returns, self._roll, self._forgotten = Returns(), PianoRoll(), Forgotten()
         part = Part(clock, voice, output, recorder, self._returns.own, rig.ahead, rig.early_seconds)
         minds = Minds(make_worker, self.inbox.put, rig.keep, rig.desk.stand_in)
-        self._partner = Partner(clock, self._transport, form, part, minds)
+        self._partner = Partner(clock, self._transport, form, part, minds, recorder)
         self._metronome: Metronome | None = None
         if rig.click is not None:
             self._metronome = Metronome(rig.click, self._pass_on, rig.early_seconds, rig.click_until_step)

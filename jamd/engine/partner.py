@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from jamd.clock import Clock
-from jamd.engine.account import Account
+from jamd.engine.account import Account, Recorder
 from jamd.engine.part import Part
 from jamd.engine.snapshot import Turn
 from jamd.engine.told import Told
@@ -38,6 +38,7 @@ class Partner:
         form: Form,
         part: Part,
         minds: Minds,
+        recorder: Recorder,
     ) -> None:
         self.transport = transport
         """Where the grid lies; the engine keeps it up to date."""
@@ -45,7 +46,7 @@ class Partner:
         """The step that is open."""
         self.looked = 0
         """Whether jamd begins with a step has been asked up to this one."""
-        self.account = Account()
+        self.account = Account(recorder.turn)
         self.turns, self.part = Turns(form), part
         self.minds = minds
         self._clock = clock

@@ -26,6 +26,16 @@ SCALES = {
     "whole-tone": (0, 2, 4, 6, 8, 10),
     "diminished": (0, 2, 3, 5, 6, 8, 9, 11),
 }
+PROFILES = {
+    "major": (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
+    "minor": (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
+}
+"""How well each pitch class fits a key, from its tonic on, to listeners (Krumhansl and Kessler 1982)."""
+TONICS = {
+    "major": ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
+    "minor": ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
+}
+"""The keys as they are usually written."""
 OFTEN = 0.06
 """A pitch class that takes this share of the notes belongs to the scale, whatever the key signature says."""
 
@@ -55,3 +65,15 @@ def scale_heard(counts: npt.ArrayLike) -> PitchClasses:
     signature = max(range(12), key=lambda tonic: heard[(major + tonic) % 12].sum())
     often = np.flatnonzero(heard / heard.sum() >= OFTEN)
     return frozenset(((major + signature) % 12).tolist()) | frozenset(often.tolist())
+
+
+def key_heard(weights: npt.ArrayLike) -> str:
+    """The key in which pitch classes have these weights (12,), how long they sound for one: the one whose
+    profile they follow best. "" where they follow none: where all are alike."""
+    heard = np.asarray(weights, np.float64)
+    if np.ptp(heard) == 0:
+        return ""
+    keys = [(mode, tonic) for mode in PROFILES for tonic in range(12)]
+    fits = [np.corrcoef(np.roll(PROFILES[mode], tonic), heard)[0, 1] for mode, tonic in keys]
+    mode, tonic = keys[int(np.argmax(fits))]
+    return f"{TONICS[mode][tonic]} {mode}"

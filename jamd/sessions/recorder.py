@@ -16,6 +16,7 @@ from typing import Self
 
 import mido
 
+from jamd.engine.snapshot import Turn
 from jamd.errors import JamdError
 from jamd.music.transport import Metre
 from jamd.sessions.trackfile import Full, Roomy, roomy
@@ -73,10 +74,10 @@ class _Take:
 class Recorder:
     """Keeps a session at `path`, from a thread of its own. Every file it leaves has its hanging notes ended.
 
-    `record`, `tempo` and `metre` only hand over and never block: they are for the thread that plays. Where
-    the file cannot be written (its disk is full, its folder may not be made again) all of it goes to a place
-    of last resort, and stays there; where there is none either, that is complained of once and tried again.
-    The music goes on. Where nothing is played no file is left.
+    `record`, `tempo`, `metre` and `turn` only hand over and never block: they are for the thread that plays.
+    Where the file cannot be written (its disk is full, its folder may not be made again) all of it goes to a
+    place of last resort, and stays there; where there is none either, that is complained of once and tried
+    again. The music goes on. Where nothing is played no file is left.
     """
 
     def __init__(
@@ -135,6 +136,10 @@ class Recorder:
     def metre(self, beats: float, metre: Metre) -> None:
         """Keep a change of metre."""
         self._hand_over("tempo", metre_event(beats, metre))
+
+    def turn(self, beats: float, turn: Turn) -> None:
+        """Keep whose turn it is from here on, as a marker, which other programs show."""
+        self._hand_over("tempo", (beats, mido.MetaMessage("marker", text=turn)))
 
     def _hand_over(self, part: str, event: Event) -> None:
         if self._inbox.qsize() < MOST_WAITING:

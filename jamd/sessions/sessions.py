@@ -7,12 +7,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from platformdirs import user_data_path
 
 from jamd.counted import counted
+from jamd.engine.snapshot import Span, Turn
 from jamd.errors import JamdError, MidiFileError, UsageError
 from jamd.music.bars import Bars
 from jamd.music.note import STEPS_PER_BEAT, Note, quantise
@@ -239,6 +241,18 @@ def whole(path: Path) -> Session:
 def notes_of(piece: Piece, part: str) -> list[Note]:
     """What `player` or `jamd` played, on whatever channels, in order of the beginnings."""
     return piece.of(part)
+
+
+def turns_of(piece: Piece) -> list[Span]:
+    """Whose turn it was, by the markers of a session; none for one that was kept without them."""
+    kinds = {str(turn): turn for turn in Turn}
+    changes = [(beats, kinds[word]) for beats, word in piece.markers if word in kinds]
+    last_beats = max(note.end_beats for part in piece.parts for note in part.notes)
+    return [
+        Span(start, end, turn)
+        for (start, turn), (end, _) in pairwise([*changes, (last_beats, Turn.WAIT)])
+        if turn is not Turn.WAIT and start < end
+    ]
 
 
 def _when(path: Path) -> datetime:

@@ -12,6 +12,7 @@ from pathlib import Path
 import mido
 
 from jamd.engine.account import Recorder
+from jamd.engine.snapshot import Turn
 from jamd.errors import JamdError
 from jamd.music.bars import Bars
 from jamd.music.note import STEPS_PER_BEAT
@@ -90,6 +91,9 @@ class Takes:
     def metre(self, beats: float, metre: Metre) -> None:
         self._metre = (beats, metre)
         self._recorder.metre(beats, metre)
+
+    def turn(self, beats: float, turn: Turn) -> None:
+        self._recorder.turn(beats, turn)
 
     def save(self, from_beats: float) -> threading.Thread:
         """Keep all from this beat on, on the thread that is returned: the one for all takes. What is being

@@ -58,6 +58,8 @@ class Piece:
     parts: tuple[Part, ...]
     tempos: tuple[tuple[float, float], ...]
     metres: tuple[tuple[float, Metre], ...]
+    markers: tuple[tuple[float, str], ...] = ()
+    """Words over the music, at beats."""
 
     @property
     def notes(self) -> list[Note]:
@@ -104,7 +106,8 @@ def parsed(content: bytes, where: str) -> Piece:
     last_beats = max(part.notes[-1].start_beats for part in parts)
     if last_beats > LONGEST_BEATS:
         raise MidiFileError(f"{where} lasts {last_beats:.0f} beats, more than {LONGEST_BEATS}")
-    return Piece(tuple(parts), tuple(sorted(tempos.items())), tuple(sorted(metres.items())))
+    markers = sorted((mark for track in tracks for mark in track.markers), key=lambda mark: mark[0])
+    return Piece(tuple(parts), tuple(sorted(tempos.items())), tuple(sorted(metres.items())), tuple(markers))
 
 
 def performance(path: Path, drums: bool = True) -> list[tuple[float, mido.Message]]:

@@ -42,6 +42,8 @@ class Reading:
     events: dict[int, list[Event]] = field(default_factory=dict)
     moved: dict[int, set[int]] = field(default_factory=dict)
     """The controllers that are moved, by channel."""
+    markers: list[tuple[float, str]] = field(default_factory=list)
+    """What is written over the music for those who read it, at beats."""
     exclusive: list[tuple[float, bytes]] = field(default_factory=list)
     """System-exclusive messages, at beats, without their first byte."""
 
@@ -153,6 +155,7 @@ def _take_behind_end(reading: Reading, rest: bytes, ticks_per_beat: float) -> No
     reading.end_beats = more.end_beats
     reading.tempos |= more.tempos
     reading.metres |= more.metres
+    reading.markers += more.markers
     reading.exclusive += more.exclusive
     for channel, events in more.events.items():
         reading.events.setdefault(channel, []).extend(events)
@@ -162,11 +165,7 @@ def _take_behind_end(reading: Reading, rest: bytes, ticks_per_beat: float) -> No
 
 def _take_meta(reading: Reading, beats: float, meta: int, data: bytes) -> None:
     if meta == 0x03 and not reading.name:
-        try:
-            name = data.decode()
-        except UnicodeDecodeError:
-            name = data.decode("latin-1")
-        reading.name = "".join(filter(str.isprintable, name)).strip()
+        reading.name = _text(data)
     elif meta == 0x21 and data:
         reading.port = data[0]
     elif beats > LONGEST_BEATS:
@@ -175,3 +174,13 @@ def _take_meta(reading: Reading, beats: float, meta: int, data: bytes) -> None:
         reading.tempos[beats] = mido.tempo2bpm(int.from_bytes(data, "big"))
     elif meta == 0x58 and len(data) >= 2 and Metre.fits(data[0], 2 ** data[1]):
         reading.metres[beats] = Metre(data[0], 2 ** data[1])
+    elif meta == 0x06:
+        reading.markers.append((beats, _text(data)))
+
+
+def _text(data: bytes) -> str:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return "".join(filter(str.isprintable, text)).strip()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
@@ -17,6 +18,7 @@ from jamd.engine.snapshot import Span, Turn
 from jamd.errors import UsageError
 from jamd.music.bars import Bars
 from jamd.music.note import STEPS_PER_BEAT, Note
+from jamd.music.scales import key_heard
 from jamd.system.files import write_whole
 from jamd.view.style import house_style, picture
 from jamd.view.view import OWN_COLOUR, PLAYER_COLOUR
@@ -27,7 +29,11 @@ BARS_PER_ROW, MOST_ROWS = 8, 12
 FEWEST_PITCHES = 18
 BLACK_KEYS = frozenset((1, 3, 6, 8, 10))
 PAPER, INK, FAINT = "#fffdf8", "#2b2b33", "#8b8b94"
-COLOURS = {Turn.CALL: PLAYER_COLOUR, Turn.ANSWER: OWN_COLOUR}
+COLOURS = {Turn.CALL: PLAYER_COLOUR, Turn.ANSWER: OWN_COLOUR, Turn.SOLO: OWN_COLOUR, Turn.DUET: FAINT}
+MOST_METRES = 3
+"""More are only counted."""
+FEWEST_NOTES_OF_A_KEY = 12
+"""Fewer may be in many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +83,46 @@ def draw(
     bars: Bars,
     turns: Sequence[Span],
     title: str = "",
+    tempos: Sequence[tuple[float, float]] = (),
 ) -> None:
-    """Draw both parts, and whose turn it was, to the PNG file `path`, from beat 0 on."""
+    """Draw both parts, and whose turn it was, to the PNG file `path`, from beat 0 on. Below the title stand
+    the tempo, the metre and the key, the first where `tempos` (BPM, from these beats on) tell it."""
     check_suffix(path)
     layout = _layout(player, own, bars, turns)
     with house_style():
         figure = Figure(figsize=(WIDTH_INCHES, layout.height_inches), dpi=DOTS_PER_INCH, facecolor=PAPER)
-        _head(figure, layout, title)
+        _head(figure, layout, title, about(sorted((*player, *own), key=_begins), tempos, bars))
         for row in range(len(layout.rows) - 1):
             _row(figure, layout, row, player, own, turns)
         drawn = picture(figure, "png")
     write_whole(path, drawn)
+
+
+def about(notes: Sequence[Note], tempos: Sequence[tuple[float, float]], bars: Bars) -> str:
+    """How fast these notes are, in which bars and in which key, in one line; nothing of what is not known."""
+    if not notes:
+        return ""
+    first, last = notes[0].start_beats, notes[-1].start_beats
+    # a tempo holds until the next one: those that had changed before the first note do not count
+    begun = [at for at, _ in tempos if at <= first]
+    here = [bpm for at, bpm in tempos if max(begun, default=first) <= at <= last]
+    slowest, fastest = (f"{round(bpm, 1):g}" for bpm in (min(here), max(here))) if here else ("", "")
+    metres = dict.fromkeys(
+        str(change.metre) for change in bars.changes if change.step <= last * STEPS_PER_BEAT
+    ) or {str(bars.changes[0].metre): None}
+    weights = np.zeros(12)
+    for note in notes:
+        weights[note.pitch % 12] += note.end_beats - note.start_beats
+    words = [
+        slowest and f"{slowest} BPM" if slowest == fastest else f"{slowest} to {fastest} BPM",
+        ", ".join(metres) if len(metres) <= MOST_METRES else f"{len(metres)} metres",
+        key_heard(weights) if len(notes) >= FEWEST_NOTES_OF_A_KEY else "",
+    ]
+    return "   ".join(filter(None, words))
+
+
+def _begins(note: Note) -> float:
+    return note.start_beats
 
 
 def _layout(player: Sequence[Note], own: Sequence[Note], bars: Bars, turns: Sequence[Span]) -> _Layout:
@@ -110,11 +145,12 @@ def _layout(player: Sequence[Note], own: Sequence[Note], bars: Bars, turns: Sequ
     return _Layout(bars, bars_per_row, begins, lowest, highest)
 
 
-def _head(figure: Figure, layout: _Layout, title: str) -> None:
-    """The title, and on the right which colour is whose and which shade is how loud."""
+def _head(figure: Figure, layout: _Layout, title: str, words: str) -> None:
+    """The title and the words below it, and on the right which colour is whose and which shade how loud."""
     height = layout.height_inches
-    left, y = MARGIN_INCHES / WIDTH_INCHES, 1 - 0.36 / height
+    left, y = MARGIN_INCHES / WIDTH_INCHES, 1 - (0.24 if words else 0.36) / height
     figure.text(left, y, title, size=14, weight="bold", color=INK, va="center")
+    figure.text(left, 1 - 0.5 / height, words, size=10, color=FAINT, va="center")
     axes = figure.add_axes((0, 1 - 0.72 / height, 1, 0.72 / height))
     axes.set(xlim=(0, WIDTH_INCHES), ylim=(0, 0.72))
     axes.axis("off")

@@ -25,6 +25,7 @@ import numpy as np
 from jamd.engine.engine import Engine
 from jamd.engine.events import Event, Inbox, Received, Stop
 from jamd.engine.output import Output
+from jamd.engine.snapshot import Turn
 from jamd.engine.turns import Form, Mode
 from jamd.engine.voice import Voice
 from jamd.mind.improviser import Improviser
@@ -133,6 +134,8 @@ class Nobody:
     def record(self, part: str, beats: float, message: mido.Message) -> None: ...
 
     def metre(self, beats: float, metre: Metre) -> None: ...
+
+    def turn(self, beats: float, turn: Turn) -> None: ...
 
     def tempo(self, beats: float, tempo: float) -> None: ...
 

@@ -11,6 +11,7 @@ from jamd.engine.engine import Engine
 from jamd.engine.events import Clocked, Received
 from jamd.engine.output import Output
 from jamd.engine.rig import Rig
+from jamd.engine.snapshot import Turn
 from jamd.engine.turns import Form
 from jamd.engine.virtual import ManualClock
 from jamd.engine.voice import Voice
@@ -84,6 +85,7 @@ class Notebook:
         self.events: list[tuple[str, float, mido.Message]] = []
         self.tempos: list[tuple[float, float]] = []
         self.metres: list[tuple[float, Metre]] = []
+        self.turns: list[tuple[float, Turn]] = []
 
     def record(self, part: str, beats: float, message: mido.Message) -> None:
         self.events.append((part, beats, message))
@@ -93,6 +95,9 @@ class Notebook:
 
     def metre(self, beats: float, metre: Metre) -> None:
         self.metres.append((beats, metre))
+
+    def turn(self, beats: float, turn: Turn) -> None:
+        self.turns.append((beats, turn))
 
 
 def note(

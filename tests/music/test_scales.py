@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from jamd.errors import UsageError
-from jamd.music.scales import scale_of, tonic_of
+from jamd.music.scales import key_heard, scale_of, tonic_of
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,20 @@ def test_b_is_the_english_one() -> None:
 def test_what_is_no_key_is_refused_with_what_would_be_right(name: str) -> None:
     with pytest.raises(UsageError, match="is no key; name its tonic like C, F#, Bb, Es or H, or say auto"):
         tonic_of(name)
+
+
+@pytest.mark.parametrize(
+    ("notes", "key"),
+    [
+        ("C D E F G A B C E G C", "C major"),
+        ("A B C D E F G# A C E A", "A minor"),
+        ("Bb C D Eb F G A Bb D F Bb", "Bb major"),
+        ("C# E G# B A F# D# C# G# C#", "C# minor"),
+    ],
+)
+def test_the_key_of_music_is_named(notes: str, key: str) -> None:
+    assert key_heard(np.bincount([tonic_of(note) for note in notes.split()], minlength=12)) == key
+
+
+def test_silence_and_all_twelve_alike_are_in_no_key() -> None:
+    assert key_heard(np.zeros(12)) == key_heard(np.ones(12)) == ""

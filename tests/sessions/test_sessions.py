@@ -5,19 +5,28 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import mido
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
 
 from jamd.cli import main
 from jamd.commands.sessions import command
+from jamd.engine.snapshot import Span, Turn
 from jamd.errors import JamdError
 from jamd.music.note import Note
 from jamd.music.transport import Metre
 from jamd.sessions import sessions
+from jamd.sessions.recorder import Recorder
+from jamd.smf import midifile
 from jamd.smf.midifile import Track, encode, messages_of
+from jamd.view.view import OWN_COLOUR, PLAYER_COLOUR
 from tests.kit.realparts import SYNTH, Jamd, Player, sounding
 from tests.view.test_plot import bar_lines
 
@@ -171,6 +180,52 @@ def test_a_picture_has_the_bar_lines_of_the_session(folder: Path, tmp_path: Path
     assert bar_lines(tmp_path / "evening.png", 11) == [0, 1.5, 5.5, 7, 11]
     (session,) = sessions.kept()
     assert session.bars == 3
+
+
+def band(picture: Path) -> list[str]:
+    """What stands over the music in a picture, from left to right: the colours that are not paper."""
+    pixels = imread(picture)[:, :, :3]
+    near = {
+        name: np.abs(pixels - to_rgb(colour)).max(axis=2) < 0.01
+        for name, colour in (("call", PLAYER_COLOUR), ("answer", OWN_COLOUR))
+    }
+    row = max(range(len(pixels)), key=lambda row: sum(int(of[row].sum()) for of in near.values()))
+    places = {name: np.flatnonzero(of[row]) for name, of in near.items() if of[row].sum() > 50}
+    return sorted(places, key=lambda name: float(places[name].mean()))
+
+
+def test_a_picture_says_whose_turn_it_was(folder: Path, tmp_path: Path) -> None:
+    """Marked in the session's file as it was played: a call, an answer that was interrupted, a call."""
+    with Recorder(sessions.new_path(NOW), 96.0, Metre(4, 4)) as recorder:
+        for beats, turn in ((0.0, Turn.CALL), (8.0, Turn.ANSWER), (14.0, Turn.CALL), (16.0, Turn.WAIT)):
+            recorder.turn(beats, turn)
+        for beats in range(20):
+            part = "jamd" if 8 <= beats < 14 else "player"
+            recorder.record(part, float(beats), mido.Message("note_on", note=48))
+            recorder.record(part, beats + 0.5, mido.Message("note_off", note=48))
+    piece = midifile.read(sessions.find("last"))
+    assert sessions.turns_of(piece) == [
+        Span(0.0, 8.0, Turn.CALL),
+        Span(8.0, 14.0, Turn.ANSWER),
+        Span(14.0, 16.0, Turn.CALL),
+    ]
+    run("export", "last", "-o", str(tmp_path / "evening.png"))
+    assert band(tmp_path / "evening.png") == ["call", "answer"]
+
+
+def test_a_session_kept_without_turns_is_drawn_without_them(two: list[Path], tmp_path: Path) -> None:
+    assert sessions.turns_of(midifile.read(two[0])) == []
+    run("export", "last", "-o", str(tmp_path / "evening.png"))
+    assert band(tmp_path / "evening.png") == []
+
+
+def test_a_marker_of_another_program_is_no_turn(folder: Path) -> None:
+    path = sessions.new_path(NOW)
+    keep(path, line(0, 4), line(4, 4))
+    piece = replace(
+        midifile.read(path), markers=((0.0, "verse"), (1.0, "call"), (2.0, "Call"), (4.0, "answer"))
+    )
+    assert sessions.turns_of(piece) == [Span(1.0, 4.0, Turn.CALL), Span(4.0, 8.0, Turn.ANSWER)]
 
 
 # Finding, naming, keeping

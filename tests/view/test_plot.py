@@ -13,7 +13,7 @@ from jamd.errors import JamdError, UsageError
 from jamd.music.bars import Bars
 from jamd.music.note import Note
 from jamd.music.transport import Metre
-from jamd.view.plot import DOTS_PER_INCH, MARGIN_INCHES, draw
+from jamd.view.plot import DOTS_PER_INCH, MARGIN_INCHES, about, draw
 from jamd.view.view import OWN_COLOUR, PLAYER_COLOUR
 
 FOUR = Bars.of([(0.0, Metre(4, 4))])
@@ -134,3 +134,15 @@ def test_a_folder_that_is_not_there_is_named_and_nothing_is_left(tmp_path: Path)
     with pytest.raises(JamdError, match=r"cannot write .*nowhere"):
         draw(tmp_path / "nowhere" / "jam.png", PLAYER, OWN, FOUR, TURNS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tempo_metre_and_key_stand_below_the_title() -> None:
+    notes = [
+        Note(pitch, 80, float(i), i + 1.0) for i, pitch in enumerate((60, 62, 64, 65, 67, 69, 71, 72) * 2)
+    ]
+    assert about(notes, [(0.0, 96.0)], FOUR) == "96 BPM   4/4   C major"
+    assert about(notes, [(0.0, 96.0), (8.0, 132.55), (99.0, 20.0)], FOUR) == "96 to 132.6 BPM   4/4   C major"
+    later = [Note(60, 80, 9.0, 10.0)]
+    assert about(later, [(0.0, 120.0), (8.0, 90.0)], changing((0, "4/4"), (8, "3/4"))) == "90 BPM   4/4, 3/4"
+    assert about(later, (), FOUR) == "4/4"
+    assert about([], [(0.0, 96.0)], FOUR) == ""

@@ -248,7 +248,8 @@ class Learning:
                 for events in (rendered.player, rendered.own)
             )
             title = f"{case.name}, epoch {epoch}"
-            draw(path.with_suffix(".png"), player, own, rendered.bars, rendered.turns, title=title)
+            picture = path.with_suffix(".png")
+            draw(picture, player, own, rendered.bars, rendered.turns, title, rendered.tempos)
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
