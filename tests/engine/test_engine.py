@@ -42,6 +42,21 @@ def test_the_next_call_starts_in_the_bar_in_which_the_player_next_plays() -> Non
     assert list(played.engine.account.spans)[2:] == [Span(16, 20, Turn.CALL), Span(20, 24, Turn.ANSWER)]
 
 
+def test_whose_turn_it_is_is_told_to_who_keeps_the_session() -> None:
+    """The second answer is interrupted in its second beat."""
+    played = jam([note(1.0, 60, 1.4), note(5.0, 62, 5.4), note(7.55, 64, 7.9)], 11.0)
+    assert played.notebook.turns == [
+        (0.0, Turn.CALL),
+        (4.0, Turn.ANSWER),
+        (8.0, Turn.WAIT),
+        (8.0, Turn.CALL),
+        (12.0, Turn.ANSWER),
+        (13.0, Turn.CALL),
+        (16.0, Turn.ANSWER),
+        (20.0, Turn.WAIT),
+    ]
+
+
 def test_a_call_of_two_bars_gets_an_answer_of_one_in_three_four() -> None:
     played = jam([note(0.5, 60, 0.9)], end_seconds=9, improviser=Pad(), form=Form(2, 1), metre="3/4")
     assert played.notes == [(3.5, "on", 60), (5.0, "off", 60)]
