@@ -39,7 +39,7 @@ BACKENDS = {
 WITHOUT_VIRTUAL_PORTS = {"winmm"}
 
 CLIENT = "jamd"
-OWN_PORTS = {"input": "jamd in", "output": "jamd out"}
+"""What jamd calls itself, if nothing else is wished: there may be several."""
 
 JACK_SETTLE_SECONDS = 0.02
 """How long messages may take to leave before a port closes, and a new connection to carry them.
@@ -62,8 +62,11 @@ class Backend:
     """One way to MIDI that opens; `open_backend` makes it. Closing it closes the ports that it opened, and
     with `with` so does whatever ends the program: see `jamd.system.signals`."""
 
-    def __init__(self, name: str, rtmidi: Any, wait: Wait | None = None) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, rtmidi: Any, wait: Wait | None = None, client_name: str = CLIENT
+    ) -> None:
+        """To others this program is `client_name`, and so are its virtual ports: "jamd in", "jamd out"."""
+        self.name, self.client_name = name, client_name
         self._rtmidi = rtmidi
         self._wait = wait or time.sleep
         self._ports: list[Port] = []
@@ -78,7 +81,7 @@ class Backend:
         return self._names("output")
 
     def open_input(self, name: str | None, callback: Receive) -> InputPort:
-        """Listen to the port that `name` means (see `find`); None makes the virtual port "jamd in".
+        """Listen to the port that `name` means (see `find`); None makes a virtual port.
 
         Open the outputs first: what JACK does while notes come in may be held up by them.
         """
@@ -87,14 +90,18 @@ class Backend:
         )
 
     def open_output(self, name: str | None, sounds: bool = True) -> OutputPort:
-        """Play to the port that `name` means (see `find`); None makes the virtual port "jamd out". Where
-        nothing `sounds`, as on a controller's lights, nothing is ended when it closes."""
+        """Play to the port that `name` means (see `find`); None makes a virtual port. Where nothing
+        `sounds`, as on a controller's lights, nothing is ended when it closes."""
         fault, settle_seconds = self._rtmidi.RtMidiError, self._settle_seconds
         return self._open(
             "output",
             name,
             lambda shown, client: OutputPort(shown, client, self._wait, settle_seconds, name, fault, sounds),
         )
+
+    def own_name(self, kind: Kind) -> str:
+        """What its virtual port of this kind is called."""
+        return own_name(self.client_name, kind)
 
     @property
     def ports(self) -> list[Port]:
@@ -148,7 +155,7 @@ class Backend:
         if name is None and self.name in WITHOUT_VIRTUAL_PORTS:
             option = "--in" if kind == "input" else "--out"
             raise PortError(f"{self.name} has no virtual ports; name one with {option} (see `jamd ports`)")
-        shown = OWN_PORTS[kind] if name is None else find(name, self._names(kind), kind)
+        shown = self.own_name(kind) if name is None else find(name, self._names(kind), kind)
         client, seen_as = self._connected(kind, None if name is None else shown)
         port = port_of(shown, client)
         port.seen_as = seen_as
@@ -158,7 +165,7 @@ class Backend:
     def _connected(self, kind: Kind, name: str | None) -> tuple[Any, frozenset[str]]:
         """A client with a port, connected to the one of this very name or virtual, and the names under which
         its port is in the system's lists."""
-        own = OWN_PORTS[kind]
+        own = self.own_name(kind)
         with ExitStack() as undo:
             client = self._client(kind)
             undo.callback(client.delete)
@@ -207,7 +214,7 @@ class Backend:
             if attempt:
                 self._wait(attempt * JACK_SETTLE_SECONDS)
             with quiet_libraries(), suppress(self._rtmidi.RtMidiError):
-                return make(getattr(self._rtmidi, f"API_{api}"), name=CLIENT)
+                return make(getattr(self._rtmidi, f"API_{api}"), name=self.client_name)
         raise BackendError(f"MIDI backend {self.name} does not open; {remedy}")
 
     def settle(self) -> None:
@@ -231,27 +238,32 @@ def _names_of(client: Any) -> list[str]:
     return [printable(name) if name else f"port {number}" for number, name in enumerate(names, 1)]
 
 
-def open_backend(name: str = "auto", rtmidi: Any = None) -> Backend:
+def own_name(client_name: str, kind: Kind) -> str:
+    """What a virtual port of a client is called."""
+    return f"{client_name} {'in' if kind == 'input' else 'out'}"
+
+
+def open_backend(name: str = "auto", rtmidi: Any = None, client_name: str = CLIENT) -> Backend:
     """The MIDI backend of that name, or the first that really opens. Raises BackendError with what to do."""
     rtmidi = rtmidi or load_rtmidi()
     if name == "auto":
-        for backend in opening(rtmidi):
+        for backend in opening(rtmidi, client_name):
             return backend
         raise BackendError(f"no MIDI backend opens; {what_helps(rtmidi)}")
     if name not in (compiled := compiled_in(rtmidi)):
         has = ", ".join(compiled) or "none"
         raise BackendError(f"MIDI backend {name} is not in this python-rtmidi, which has: {has}")
-    backend = Backend(name, rtmidi)
+    backend = Backend(name, rtmidi, client_name=client_name)
     backend.inputs(), backend.outputs()  # the proof that it opens
     return backend
 
 
-def opening(rtmidi: Any = None) -> Iterator[Backend]:
+def opening(rtmidi: Any = None, client_name: str = CLIENT) -> Iterator[Backend]:
     """The MIDI backends that open on this machine, the preferred one first."""
     rtmidi = rtmidi or load_rtmidi()
     for name in compiled_in(rtmidi):
         with suppress(BackendError):
-            yield open_backend(name, rtmidi)
+            yield open_backend(name, rtmidi, client_name)
 
 
 def what_helps(rtmidi: Any = None) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from jamd.errors import JamdError, PortError
-from jamd.midi.backends import OWN_PORTS
+from jamd.midi.backends import CLIENT, own_name
 from jamd.midi.ports import Kind, find
 from jamd.system.lock import BUSY, opened, take
 from jamd.system.permissions import make_folder
@@ -41,13 +41,19 @@ def folder() -> Path:
 
 
 @contextmanager
-def only_one(midi: Ports, in_name: str | None, out_name: str | None) -> Iterator[None]:
-    """Be this user's only jamd between these two ports, until the block ends. Names are as `listen` has them.
+def only_one(
+    midi: Ports, in_name: str | None, out_name: str | None, client_name: str = CLIENT
+) -> Iterator[None]:
+    """Be this user's only jamd between these two ports, until the block ends. Names are as `listen` has them,
+    and virtual ports are those of a client of this name.
 
     Raises JamdError, with the other's process id, when there is one. Where files cannot be locked that is
     said, and the music goes on.
     """
-    pair = (_full(in_name, midi.inputs, "input"), _full(out_name, midi.outputs, "output"))
+    pair = (
+        _full(in_name, midi.inputs, "input") or own_name(client_name, "input"),
+        _full(out_name, midi.outputs, "output") or own_name(client_name, "output"),
+    )
     words = f"{pair[0]} -> {pair[1]} ({midi.name})"
     server = os.environ.get("JACK_DEFAULT_SERVER", "") if midi.name == "jack" else ""  # each has its ports
     key = hashlib.sha256("\n".join((midi.name, server, *pair)).encode()).hexdigest()[:16]
@@ -64,7 +70,7 @@ def only_one(midi: Ports, in_name: str | None, out_name: str | None) -> Iterator
         except BUSY:
             raise JamdError(
                 f"{words} has a jamd already, process {_holder(handle)}; end that one, "
-                "or name other ports with --in and --out"
+                f"or name other ports with --in and --out{_or_name(in_name, out_name)}"
             ) from None
         except OSError as error:
             log.warning("whether another jamd plays here is not known: %s: %s", folder(), error.strerror)
@@ -77,10 +83,14 @@ def only_one(midi: Ports, in_name: str | None, out_name: str | None) -> Iterator
         os.close(handle)
 
 
+def _or_name(in_name: str | None, out_name: str | None) -> str:
+    return ", or its own by --name" if None in (in_name, out_name) else ""
+
+
 def _full(name: str | None, names: Callable[[], Sequence[str]], kind: Kind) -> str:
     """The port that is meant, by its full name; that there is none is said by who opens it."""
     if name is None:
-        return OWN_PORTS[kind]
+        return ""
     with suppress(PortError):
         return find(name, names(), kind)
     return name

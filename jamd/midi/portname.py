@@ -48,6 +48,17 @@ def renumbered(name: str, names: Sequence[str | None]) -> list[str]:
     return _those(found, lambda each: port is not None and _port_of(each) == port) or found
 
 
+def shortest(name: str, names: Sequence[str]) -> str:
+    """As little of a port's name as will do to mean it among these, today and under other numbers."""
+    bare = ALSA_NUMBERS.sub("", name)
+    if _numbered_by_place(names):
+        bare = LIST_NUMBER.sub("", bare)
+    for each in (bare.split(":")[0], bare):
+        if each and meant(each, names) == [name]:
+            return each
+    return name
+
+
 def _bare(name: str, by_place: bool) -> str:
     """A name without the system's numbers; `by_place` where a list ends each in its place."""
     numbers = LIST_NUMBER if by_place else ALSA_NUMBERS

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 from jamd.errors import JamdError
+from jamd.system.fluidsynth import program, sound_font
 
-FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/opt/homebrew/share/soundfonts")
 LONGEST_SECONDS = 120
 NOT_WRITTEN = b"Audio file write error: "
 """What FluidSynth says on stderr when the disk is full."""
 
 
-def sound_font() -> Path | None:
-    """Any General MIDI sound font in the usual folders; the smallest, because it loads fastest."""
-    fonts = [font for folder in FOLDERS for font in Path(folder).glob("*.sf2")]
-    return min(fonts, key=lambda font: font.stat().st_size, default=None)
-
-
 def to_wav(midi: Path, wav: Path) -> Path | None:
     """Play a MIDI file into a WAV file, whole or not at all; None where there is no synth. Raises JamdError
     where there is one and it fails."""
-    synth, font = shutil.which("fluidsynth"), sound_font()
+    synth, font = program(), sound_font()
     if synth is None or font is None:
         return None
     beside = wav.with_name(f".{secrets.token_hex(4)}.{wav.name}")

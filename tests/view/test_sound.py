@@ -13,7 +13,7 @@ from jamd.view import sound
 
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sound.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(sound, "program", lambda: "/usr/bin/fluidsynth")
     monkeypatch.setattr(sound, "sound_font", lambda: tmp_path / "any.sf2")
 
 
