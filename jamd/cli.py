@@ -68,6 +68,10 @@ class Commands(click.Group):
             if not streams.is_of_streams(error):
                 raise
             status = _unsaid(error)
+        except Exception as error:
+            if not _is_of_ctrl_c(error):
+                raise
+            status = INTERRUPTED
         if (
             fault := streams.fault_of(sys.stdout) or next(iter(streams.missed), None)
         ) is not None:  # it is met here and not as Python ends
@@ -82,6 +86,12 @@ def _without_home() -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it makes do with a temporary folder
     if os.path.expanduser("~") == "~":
         os.environ["HOME"] = os.devnull  # nobody has told it, and whoever asks for a folder in it would fail
+
+
+def _is_of_ctrl_c(error: BaseException) -> bool:
+    """Whether this is what Ctrl-C became on its way: while a class is being made, Python makes it another."""
+    cause = error.__cause__
+    return cause is not None and (isinstance(cause, KeyboardInterrupt) or _is_of_ctrl_c(cause))
 
 
 def _say(message: str, status: int) -> int:

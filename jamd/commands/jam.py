@@ -5,14 +5,21 @@ from __future__ import annotations
 from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from jamd.errors import JamdError, UsageError
 from jamd.options.filetempo import Tempo, tempo_option
 from jamd.options.model import Playing, playing_options
+from jamd.options.ports import ANY_FONT, fluidsynth, synth_option
 from jamd.options.sections import Sectioned, section
 from jamd.printable import printable
 from jamd.system.logs import log_option
+
+if TYPE_CHECKING:
+    from jamd.midi.backends import Backend
+    from jamd.midi.ports import OutputPort
 
 CALL_BARS = 2
 EXAMPLES = (
@@ -21,9 +28,9 @@ EXAMPLES = (
     ("jamd jam --call riff.mid -o riff-jam.mid", "with a call of your own"),
 )
 HELLO = """\
-Now with your own keyboard and synth:
-  jamd ports
-  jamd listen --in "part of the keyboard's name" --out "part of the synth's name"
+Now with your own keyboard:
+  jamd listen            your synth plugged in, too
+  jamd listen --synth    or with FluidSynth
 """
 
 
@@ -40,8 +47,10 @@ Now with your own keyboard and synth:
         "--out",
         "out_name",
         metavar="NAME",
-        help="Also play both parts to this output: part of its name.",
+        help="Sound on this output: part of its name; without it, the only synth there is, or FluidSynth.",
     ),
+    synth_option,
+    click.option("--no-sound", is_flag=True, help="Make no sound while it plays."),
     click.option(
         "-o",
         "--output",
@@ -60,7 +69,14 @@ Now with your own keyboard and synth:
     log_option,
 )
 def command(
-    call: Path | None, out_name: str | None, output: Path, tempo: Tempo, quiet: bool, playing: Playing
+    call: Path | None,
+    out_name: str | None,
+    synth: str | None,
+    no_sound: bool,
+    output: Path,
+    tempo: Tempo,
+    quiet: bool,
+    playing: Playing,
 ) -> None:
     """Hear jamd play with a built-in player, nothing plugged in.
 
@@ -74,9 +90,7 @@ def command(
     from jamd.engine.output import Port
     from jamd.engine.rig import Rig
     from jamd.engine.turns import Form
-    from jamd.errors import JamdError, UsageError
     from jamd.live import Nowhere, Session, live_engine, run, say_summary, watch
-    from jamd.midi.backends import open_backend
     from jamd.music.bars import Bars
     from jamd.player import Player, performance
     from jamd.sessions import sessions
@@ -88,6 +102,8 @@ def command(
     from jamd.view.plot import draw
     from jamd.view.sound import to_wav
 
+    if (out_name is not None) + (synth is not None) + no_sound > 1:
+        raise UsageError("--out, --synth and --no-sound contradict each other; give one")
     if output.suffix != ".mid":
         raise UsageError(f"{output} should end in .mid; its picture and sound are put beside it")
     check_writable(output)
@@ -103,8 +119,8 @@ def command(
     with ExitStack() as stack:
         stack.enter_context(signals.in_order())
         port: Port = Nowhere()
-        if out_name is not None:
-            port = stack.enter_context(open_backend("auto")).open_output(out_name)
+        if not no_sound and (sound := _sounding(stack, out_name, synth)) is not None:
+            port = sound
         session = Session(
             sync,
             Form(CALL_BARS, CALL_BARS),
@@ -123,8 +139,7 @@ def command(
 
         def play(message: mido.Message) -> None:
             engine.intake.receive(message)
-            if out_name is not None:
-                port.send(message)
+            port.send(message)
 
         player = Player(messages, play, rest_seconds, engine.stop)
         stack.callback(player.stop)
@@ -151,3 +166,38 @@ def command(
     if wav := to_wav(output, output.with_suffix(".wav")):
         click.echo(f"wrote {printable(wav)}")
     click.echo(HELLO, nl=False)
+
+
+def _sounding(stack: ExitStack, out_name: str | None, font: str | None) -> OutputPort | None:
+    """What sounds while the jam is played. Where neither an output nor FluidSynth was asked for, the music
+    does not wait for want of them: what is missing is said, and there is None."""
+    from jamd.midi.backends import open_backend
+    from jamd.midi.hotplug import Hotplug
+
+    asked = out_name is not None or font is not None
+    try:
+        with ExitStack() as sounding:
+            midi = open_backend()
+            name = out_name if font is None else None
+            if not asked:
+                name = _only_synth(midi)
+            if name is None:
+                name = sounding.enter_context(fluidsynth(midi, font or ANY_FONT))
+            port = sounding.enter_context(midi).open_output(name)
+            sounding.enter_context(Hotplug(midi))
+            click.echo(f"sounding on {printable(port.name)}")
+            stack.push(sounding.pop_all())
+            return port
+    except JamdError as error:
+        if asked:
+            raise
+        click.echo(f"no sound while it plays: {printable(str(error))}")
+        return None
+
+
+def _only_synth(midi: Backend) -> str | None:
+    """The only synth that is plugged in, if it is clear that it is one."""
+    from jamd.midi.plugged_in import synths
+
+    found = synths(midi.inputs(), midi.outputs(), midi.name)
+    return found[0] if len(found) == 1 else None

@@ -18,6 +18,7 @@ from jamd.controls.knobs import KNOBS, Knob, knob_of
 from jamd.errors import JamdError
 from jamd.midi.backends import BACKENDS, open_backend
 from jamd.music.controllers import PEDAL
+from jamd.options import unnamed
 from jamd.options.config import (
     BIND,
     Config,
@@ -41,7 +42,7 @@ MOVED = 4
     "in_name",
     metavar="NAME",
     envvar=["JAMD_LEARN_IN", "JAMD_LISTEN_IN"],
-    help="Part of the input's name; without it, listen's.",
+    help="Part of the input's name; without it, listen's, or the only one there is.",
 )
 @click.option(
     "--backend",
@@ -75,7 +76,9 @@ def command(
     listen = config.tables.get("listen", {})
     heard: Queue[mido.Message] = Queue()
     with open_backend(backend or listen.get("backend", "auto")) as midi:
-        port = midi.open_input(in_name or listen.get("in"), heard.put)
+        if (name := in_name or listen.get("in")) is None:
+            name = unnamed.an_input(midi, lambda words: click.echo(printable(words), err=as_json))
+        port = midi.open_input(name, heard.put)
         gesture = "press" if knob.kind == "action" else "move"
         waiting = f"{gesture} what {knob.name} is to follow, on {port.name}; {seconds:g} s"
         click.echo(waiting, err=as_json)

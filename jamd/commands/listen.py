@@ -33,7 +33,12 @@ EXAMPLES = (
 def check(context: click.Context) -> None:
     """Raises UsageError for options that do not go together, and what [bind] says."""
     params = context.params
-    for group in (one_of(Timing, params), one_of(Floor, params), one_of(Keyboard, params)):
+    for group in (
+        one_of(Cabling, params),
+        one_of(Timing, params),
+        one_of(Floor, params),
+        one_of(Keyboard, params),
+    ):
         group.check()
     if params["record"] is not None and params["no_record"]:
         raise UsageError("--record and --no-record contradict each other; give one")
@@ -205,7 +210,7 @@ def command(
         stack.enter_context(reloader.serving(engine.inbox.put))
         both = timing.sync == "midi" and timing.clock_in is None
         in_port = midi.open_input(
-            cabling.in_name, engine.intake.receive_both if both else engine.intake.receive
+            cables.in_name, engine.intake.receive_both if both else engine.intake.receive
         )
         if timing.clock_in is not None:
             midi.open_input(timing.clock_in, engine.intake.receive_clock)

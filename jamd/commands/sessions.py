@@ -9,6 +9,7 @@ import click
 
 from jamd.errors import JamdError, UsageError
 from jamd.midi.backends import BACKENDS
+from jamd.options.ports import SYNTH_OR_OUT, fluidsynth, synth_option, virtual_option
 from jamd.printable import cell, printable
 
 
@@ -80,23 +81,38 @@ def command(context: click.Context, favourites: bool, as_json: bool) -> None:
 @command.command()
 @click.argument("name")
 @click.option(
-    "--out", "out_name", metavar="PORT", help="Part of the output's name; without it, a virtual port."
+    "--out",
+    "out_name",
+    metavar="PORT",
+    help="Part of the output's name; without it, the only synth there is, else a virtual port.",
 )
+@synth_option
+@virtual_option
 @click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system.")
-def play(name: str, out_name: str | None, backend: str) -> None:
+def play(name: str, out_name: str | None, synth: str | None, virtual: bool, backend: str) -> None:
     """Play a session, both parts, to an output. Ctrl-C ends it with every note off."""
     import threading
 
     from jamd.clock import SystemClock
     from jamd.engine.output import Output
     from jamd.midi.backends import open_backend
+    from jamd.midi.hotplug import Hotplug
+    from jamd.options import unnamed
     from jamd.player import Player, performance
     from jamd.sessions import sessions
 
+    if synth is not None and out_name is not None:
+        raise UsageError(SYNTH_OR_OUT)
     path = sessions.find(name)
     session = sessions.whole(path)
     with ExitStack() as stack:
-        port = stack.enter_context(open_backend(backend)).open_output(out_name)
+        midi = open_backend(backend)
+        if synth is not None:
+            out_name = stack.enter_context(fluidsynth(midi, synth))
+        elif out_name is None and not virtual:
+            out_name = unnamed.an_output(midi, lambda words: click.echo(printable(words)))
+        port = stack.enter_context(midi).open_output(out_name)
+        stack.enter_context(Hotplug(midi))
         output = Output(port, SystemClock())
         stack.callback(output.close)
         over = threading.Event()

@@ -62,9 +62,7 @@ class Backend:
     """One way to MIDI that opens; `open_backend` makes it. Closing it closes the ports that it opened, and
     with `with` so does whatever ends the program: see `jamd.system.signals`."""
 
-    def __init__(
-        self, name: str, rtmidi: Any, wait: Wait | None = None, client_name: str = CLIENT
-    ) -> None:
+    def __init__(self, name: str, rtmidi: Any, wait: Wait | None = None, client_name: str = CLIENT) -> None:
         """To others this program is `client_name`, and so are its virtual ports: "jamd in", "jamd out"."""
         self.name, self.client_name = name, client_name
         self._rtmidi = rtmidi

@@ -75,11 +75,10 @@ def only(names: Sequence[str], system: str) -> list[str]:
 
 
 def synths(inputs: Sequence[str], outputs: Sequence[str], system: str) -> list[str]:
-    """The outputs of devices that take notes and give none, as synths in a computer do; without any such,
-    all there are."""
+    """The outputs of devices that take notes and give none, as synths in a computer do."""
     keyboards = {device_of(name, system) for name in instruments(inputs, system)}
-    found = instruments(outputs, system)
-    return _first_choice([name for name in found if device_of(name, system) not in keyboards] or found)
+    found = [name for name in instruments(outputs, system) if device_of(name, system) not in keyboards]
+    return _first_choice(found)
 
 
 def instruments(names: Sequence[str], system: str) -> list[str]:

@@ -83,14 +83,15 @@ def playing(
         )
     except OSError as error:
         raise JamdError(f"FluidSynth does not start: {call[0]}: {error.strerror}") from error
-    assert process.stdin is not None and process.stderr is not None
+    assert process.stdin is not None
+    assert process.stderr is not None
     said: deque[str] = deque(maxlen=LINES)
     reader = threading.Thread(target=_read, args=(process.stderr, said), name="jamd-synth", daemon=True)
     reader.start()
     try:
         deadline = now() + START_SECONDS
         while (name := _new_output(midi, before)) is None:
-            if process.poll() is not None or now() > deadline:
+            if process.poll() is not None or _cannot(said) or now() > deadline:
                 reader.join(END_SECONDS if process.poll() is not None else 0)
                 raise JamdError(f"FluidSynth does not start: {_reason(said)}")
             wait(LOOK_SECONDS)
@@ -111,6 +112,11 @@ def _new_output(midi: Outputs, before: set[str]) -> str | None:
     with suppress(BackendError):  # asked for once more
         return next((name for name in midi.outputs() if NAME in name and name not in before), None)
     return None
+
+
+def _cannot(said: Sequence[str]) -> bool:
+    """Whether it goes on, but hears nothing."""
+    return any(line.startswith("Failed to create the MIDI") for line in tuple(said))
 
 
 def _read(stderr: IO[bytes], said: deque[str]) -> None:

@@ -68,7 +68,7 @@ class Hand:
                 receive(message)
             return SimpleNamespace(name=f"{port or 'jamd in'} 20:0")
 
-        yield SimpleNamespace(open_input=open_input)
+        yield SimpleNamespace(open_input=open_input, inputs=list, name=self.name, client_name="jamd")
 
 
 @pytest.fixture

@@ -59,5 +59,5 @@ def test_a_disk_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_without_a_synth_there_is_no_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound.shutil, "which", lambda name: None)
+    monkeypatch.setattr(sound, "program", lambda: None)
     assert sound.to_wav(tmp_path / "gig.mid", tmp_path / "gig.wav") is None
