@@ -17,7 +17,6 @@ from jamd.midi.plugged_in import Several, only, synths, take
 from jamd.midi.portname import shortest
 from jamd.midi.ports import Kind
 from jamd.options.commands import TOLD
-from jamd.printable import printable
 
 Say = Callable[[str], None]
 Named = dict[str, tuple[Sequence[str], Sequence[str]]]
@@ -122,7 +121,7 @@ def _to_type(named: Named) -> str:
     """What to type, with the first of each kind; all there are are listed, a line each."""
     for option, (found, names) in named.items():
         for name in found:
-            click.echo(f"  {option:6}{quoted(printable(shortest(name, names)))}", err=True)
+            click.echo(f"  {option:6}{quoted(shortest(name, names))}", err=True)
     words = [word if re.fullmatch(r"[\w./:=-]+", word) else quoted(word) for word in _told()]
     for option, (found, names) in named.items():
         words += [option, quoted(shortest(found[0], names))] if found else []

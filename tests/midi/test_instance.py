@@ -77,6 +77,14 @@ def test_two_pairs_of_virtual_ports_would_have_the_same_names() -> None:
         assert refused(Midi(), None, None).startswith("jamd in -> jamd out (alsa) has a jamd already")
 
 
+def test_under_another_name_its_virtual_ports_are_others() -> None:
+    with only_one(Midi(), None, None), only_one(Midi(), None, None, "ann"), only_one(Midi(), "Pads", None):
+        line = refused(Midi(), None, None)
+        assert line.endswith("; end that one, or name other ports with --in and --out, or its own by --name")
+        with pytest.raises(JamdError, match=r"^ann in -> ann out"), only_one(Midi(), None, None, "ann"):
+            pytest.fail("there are two of them")
+
+
 def test_each_jack_server_has_ports_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     with only_one(Midi("jack"), None, None):
         monkeypatch.setenv("JACK_DEFAULT_SERVER", "studio")
@@ -152,7 +160,7 @@ def test_on_windows_the_byte_that_is_locked_holds_nothing_to_read(
 
 
 @pytest.mark.jack
-@pytest.mark.parametrize("ports", [("--in", KEYS, "--out", SYNTH), ()])
+@pytest.mark.parametrize("ports", [("--in", KEYS, "--out", SYNTH), (), ("--virtual",)])
 def test_a_second_jamd_says_which_one_is_there(
     player: Player, jamd: Callable[..., Jamd], tmp_path: Path, ports: tuple[str, ...]
 ) -> None:

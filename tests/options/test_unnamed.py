@@ -48,16 +48,16 @@ class Midi:
 @pytest.mark.parametrize(
     ("midi", "taken", "words"),
     [
-        (Midi([KEYS], [KEYS, FLUID]), (KEYS, FLUID), f"taken: {KEYS}, and to sound {FLUID}; there are no others"),
+        (Midi([KEYS], [KEYS, FLUID]), (KEYS, FLUID),
+         f"taken: {KEYS}, and to sound {FLUID}; there are no others"),
         (Midi([KEYS], [KEYS]), (KEYS, KEYS),
          f"taken: {KEYS}, to play and to sound, as there is nothing else; if it is silent: --synth"),
         (Midi([KEYS]), (KEYS, None),
-         f'taken: {KEYS}; no synth is plugged in: connect "jamd out" to one, or hear FluidSynth with --synth'),
+         f'taken: {KEYS}; no synth is plugged in: connect "jamd out" to one, {unnamed.SYNTH}'),
         (Midi([], [FLUID]), (None, FLUID),
          f'taken: {FLUID}; no keyboard is plugged in: connect one to "jamd in"'),
         (Midi(client_name="ann"), (None, None),
-         'nothing is plugged in: connect a keyboard to "ann in", and "ann out" to a synth, or hear FluidSynth '
-         "with --synth"),
+         f'nothing is plugged in: connect a keyboard to "ann in", and "ann out" to a synth, {unnamed.SYNTH}'),
         (Midi([KEYS], name="winmm"), (KEYS, None),
          f"taken: {KEYS}; no synth is plugged in: plug one in, or hear FluidSynth with --synth"),
     ],
