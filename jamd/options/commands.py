@@ -19,7 +19,7 @@ COMMANDS = {
     "doctor": "Find what is wrong with the set-up",
     "models": "List the models that are bundled, and show their cards",
     "ports": "List the MIDI inputs and outputs of this machine",
-    "panic": "Silence an output now",
+    "panic": "Silence an output now, or all of them",
     "service": "Run jamd in the background, from login on",
     "sessions": "List the sessions that were kept; play, name or copy one",
     "profiles": "List what jamd has learned of each player; rename, delete",

@@ -107,7 +107,7 @@ def test_version_is_the_package_s() -> None:
         (["nope"], "nope"),
         (["ports", "--jsn"], "--json"),
         (["ports", "--backend", "midi"], "winmm"),
-        (["panic"], "--out"),
+        (["panic", "--out"], "--out"),
         (["sessions", "extra"], "extra"),
     ],
 )
