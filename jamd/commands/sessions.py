@@ -7,17 +7,29 @@ from pathlib import Path
 
 import click
 
+from jamd.counted import counted
 from jamd.errors import JamdError, UsageError
 from jamd.midi.backends import BACKENDS
+from jamd.options.group import OrWord
 from jamd.options.ports import SYNTH_OR_OUT, fluidsynth, synth_option, virtual_option
 from jamd.printable import cell, printable
+
+ALL = "all"
 
 
 @click.group(invoke_without_command=True)
 @click.option("--favourites", is_flag=True, help="Only those that you picked.")
+@click.option(
+    "--last",
+    default="20",
+    show_default=True,
+    metavar="N|all",
+    type=OrWord(click.IntRange(1), ALL),
+    help="How many to list, the latest ones.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
-def command(context: click.Context, favourites: bool, as_json: bool) -> None:
+def command(context: click.Context, favourites: bool, last: int | str, as_json: bool) -> None:
     """List the sessions that were kept; play, name or copy one.
 
     The latest is last. NAME is any part of a session's name that no other has, or `last`.
@@ -27,7 +39,12 @@ def command(context: click.Context, favourites: bool, as_json: bool) -> None:
     from jamd.sessions import sessions
     from jamd.system import fallback
 
-    kept = [session for session in sessions.kept() if session.favourite or not favourites]
+    paths = sessions.latest_last(favourites)
+    shown = paths if isinstance(last, str) else paths[-last:]
+    kept = sessions.kept(shown)
+    if len(shown) < len(paths):
+        of = counted(len(paths), "favourite" if favourites else "session")
+        click.echo(f"the last {len(shown)} of {of}; --last all lists all of them", err=as_json)
     if fault := sessions.favourites().fault:
         click.echo(f"jamd: {fault}", err=True)
     if elsewhere := sessions.elsewhere():
@@ -103,8 +120,10 @@ def play(name: str, out_name: str | None, synth: str | None, virtual: bool, back
 
     if synth is not None and out_name is not None:
         raise UsageError(SYNTH_OR_OUT)
-    path = sessions.find(name)
-    session = sessions.whole(path)
+    session, said = sessions.find_whole(name)
+    path = session.path
+    if said:
+        click.echo(f"jamd: {printable(said)}", err=True)
     with ExitStack() as stack:
         midi = open_backend(backend)
         if synth is not None:
@@ -178,9 +197,12 @@ def export(name: str, output: Path) -> None:
     from jamd.view.plot import draw
     from jamd.view.sound import to_wav
 
-    path = sessions.find(name)
+    sessions.find(name)
     check_writable(output)
-    sessions.whole(path)
+    session, said = sessions.find_whole(name)
+    path = session.path
+    if said:
+        click.echo(f"jamd: {printable(said)}", err=True)
     match output.suffix.lower():
         case ".mid":
             write_whole(output, read_whole(path, midifile.LARGEST_BYTES))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -93,14 +93,20 @@ def _sweep(sessions: Path, now: datetime) -> None:
                 beside.unlink()
 
 
-def kept() -> list[Session]:
-    """The sessions in the folder, the latest last."""
+def latest_last(only_picked: bool = False) -> list[Path]:
+    """The files of the sessions in the folder, none of them read yet. Raises JamdError."""
     try:
-        picked = favourites()
-        found = [session_at(path, picked) for path in _paths()]
-        return sorted(found, key=lambda session: (session.when, session.path.stem))
+        names = favourites().names if only_picked else None
+        found = [path for path in _paths() if names is None or path.name in names]
+        return sorted(found, key=lambda path: (_when(path), path.stem))
     except OSError as error:
         raise JamdError(f"cannot list {folder()}: {error.strerror}") from error
+
+
+def kept(paths: Sequence[Path] | None = None) -> list[Session]:
+    """These sessions, or all in the folder, the latest last. Raises JamdError."""
+    picked = favourites()
+    return [session_at(path, picked) for path in (latest_last() if paths is None else paths)]
 
 
 def elsewhere() -> str:
@@ -118,7 +124,7 @@ def find(name: str) -> Path:
     it inside, in any case; `last` is the latest. Raises UsageError."""
     paths = _paths()
     if name == LAST and paths:
-        return max(paths, key=lambda path: (_when(path), path.stem))
+        return latest_last()[-1]
     wanted = name.casefold()
     exact = [path for path in paths if name in (path.name, path.stem)]
     matches = exact or [path for path in paths if wanted in path.name.casefold()]
@@ -230,12 +236,19 @@ def session_at(path: Path, picked: Favourites | None = None) -> Session:
     )
 
 
-def whole(path: Path) -> Session:
-    """A session. Raises JamdError for one that cannot be read."""
-    session = session_at(path)
-    if session.fault:
-        raise JamdError(f"{path.name} {session.fault}")
-    return session
+def find_whole(name: str) -> tuple[Session, str]:
+    """The session that `name` means, to be heard or seen, and what must be told of it, if anything: where the
+    latest cannot be read, `last` is the latest that can. Raises UsageError, or JamdError for one that cannot
+    be read."""
+    session = session_at(find(name))
+    if not session.fault:
+        return session, ""
+    fault = f"{session.path.name} {session.fault}"
+    if name == LAST:
+        for path in reversed(latest_last()[:-1]):
+            if not (before := session_at(path)).fault:
+                return before, f"{fault}; the last one that can be read is {path.name}"
+    raise JamdError(fault)
 
 
 def notes_of(piece: Piece, part: str) -> list[Note]:

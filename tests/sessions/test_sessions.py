@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import mido
@@ -170,6 +170,75 @@ def test_the_command_gives_json(folder: Path) -> None:
         "fault": None,
     }
     assert broken["fault"] == "is empty; a standard MIDI file was expected"
+
+
+def many(count: int) -> list[str]:
+    """The names of so many sessions that were kept, one a day, the latest last."""
+    paths = [sessions.new_path(NOW + timedelta(days=day)) for day in range(count)]
+    for path in paths:
+        keep(path, line(0, 4), [])
+    return [path.name for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [([], 20), (["--last", "3"], 3), (["--last", "24"], 24), (["--last", "30"], 24), (["--last", "all"], 24)],
+)
+def test_the_latest_sessions_are_listed_and_no_others_read(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], shown: int
+) -> None:
+    names, read = many(24), list[str]()
+    session_at = sessions.session_at
+
+    def counting(path: Path, *picked: sessions.Favourites) -> sessions.Session:
+        read.append(path.name)
+        return session_at(path, *picked)
+
+    monkeypatch.setattr(sessions, "session_at", counting)
+    listed = CliRunner().invoke(command, [*arguments, "--json"])
+    assert [session["name"] for session in json.loads(listed.stdout)] == names[-shown:] == read
+    told = f"the last {shown} of 24 sessions; --last all lists all of them\n"
+    assert listed.stderr == ("" if shown == 24 else told)
+    assert told.strip() in run(*arguments) or shown == 24
+
+
+def test_the_last_favourites_are_listed_however_old() -> None:
+    names = many(24)
+    for name in names[:3]:
+        run("pick", name)
+    listed = CliRunner().invoke(command, ["--favourites", "--last", "2"])
+    assert [row.split()[1:3] for row in listed.stdout.splitlines() if ".mid" in row] == [
+        name.split() for name in names[1:3]
+    ]
+    assert listed.stdout.startswith("the last 2 of 3 favourites; --last all lists all of them\n")
+
+
+def test_last_is_a_number_or_all() -> None:
+    assert "0 is not in the range x>=1, nor is it all" in refused("--last", "0")
+
+
+def test_the_last_that_can_be_read_is_taken_to_be_heard_or_seen_and_that_is_said(
+    two: list[Path], tmp_path: Path
+) -> None:
+    broken = sessions.new_path(NOW.replace(hour=23))
+    broken.write_bytes(b"")
+    said = f"{broken.name} is empty; a standard MIDI file was expected; the last one that can be read is "
+    assert sessions.find_whole("last") == (sessions.session_at(two[1]), said + two[1].name)
+    exported = CliRunner().invoke(main, ["sessions", "export", "last", "-o", str(tmp_path / "take.mid")])
+    assert exported.stderr == f"jamd: {said}{two[1].name}\n"
+    assert (tmp_path / "take.mid").read_bytes() == two[1].read_bytes()
+    for path in two:
+        path.write_bytes(b"")
+    with pytest.raises(JamdError, match=f"^{broken.name} is empty"):
+        sessions.find_whole("last")
+
+
+def test_what_is_named_is_not_replaced_by_another(two: list[Path]) -> None:
+    two[1].write_bytes(b"")
+    with pytest.raises(JamdError, match="is empty"):
+        sessions.find_whole(two[1].stem)
+    run("delete", "last", "--yes")
+    assert [path.exists() for path in two] == [True, False]
 
 
 def test_a_picture_has_the_bar_lines_of_the_session(folder: Path, tmp_path: Path) -> None:
