@@ -60,6 +60,8 @@ class Commands(click.Group):
             status = _say(error.format_message(), error.exit_code)
         except JamdError as error:
             status = _say(str(error), error.exit_status)
+        except ImportError as error:
+            status = _lacking(error, sys.argv[1:] if args is None else args)
         except (click.Abort, KeyboardInterrupt):
             status = INTERRUPTED
         except Ended as ended:
@@ -99,6 +101,16 @@ def _say(message: str, status: int) -> int:
     with suppress(OSError):  # who asked does not want to know
         click.echo(f"jamd: {printable(' '.join(message.split()))}", err=True)
     return status
+
+
+def _lacking(error: ImportError, told: Sequence[str]) -> int:
+    """A package that this install may be without, and how to add it. Any other is a fault of ours."""
+    from jamd.system import extras
+
+    fault = extras.missing(error, next((word for word in told if word in COMMANDS), ""))
+    if fault is None:
+        raise error
+    return _say(str(fault), fault.exit_status)
 
 
 def _unsaid(fault: OSError) -> int:

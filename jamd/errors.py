@@ -23,6 +23,10 @@ class PortError(UsageError):
     """A port name that matches no port, or several."""
 
 
+class PackageError(UsageError):
+    """What was asked for needs a package that this install is without."""
+
+
 class BackendError(JamdError):
     """No MIDI backend opens on this machine."""
 

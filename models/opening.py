@@ -15,6 +15,7 @@ from jamd.models.memory.evening import Evening
 from jamd.models.mind import Mind
 from jamd.models.tokens import OFFSET_BINS, TOKENS, VELOCITY_BINS
 from jamd.music.note import REST, Frame, Onset
+from jamd.system.extras import is_installed
 
 if TYPE_CHECKING:
     from jamd.models.memory.memory import Remembering
@@ -25,10 +26,16 @@ def cuda_present() -> bool:
     return ctypes.util.find_library("cuda") is not None
 
 
+def gpu_at_hand() -> bool:
+    """Whether there may be a GPU to play on: a driver, and torch, which not every install has."""
+    return cuda_present() and is_installed("torch")
+
+
 def open_mind(bundle: Bundle, device: str = "auto", echo: float = 1.0) -> Mind:
     """The mind in a bundle: numpy on a CPU, torch on a GPU, with its session memory, in the key it knows.
 
-    `echo`, 0 to 2, scales the session memory; 0 is the network alone. Raises BundleError or UsageError.
+    `echo`, 0 to 2, scales the session memory; 0 is the network alone. Raises BundleError or UsageError, and
+    ModuleNotFoundError where a GPU is asked for and torch is not installed.
     """
     header = bundle.header
     try:
@@ -112,7 +119,7 @@ def _network(bundle: Bundle, device: str) -> Mind:
         return Markov(**weights)
     if arch not in ("seq2seq", "wavenet"):
         raise BundleError(f"{bundle.path} holds a {arch!r} model; this jamd knows seq2seq, wavenet, markov")
-    if device != "cpu" and (device == "cuda" or cuda_present()):
+    if device == "cuda" or (device != "cpu" and gpu_at_hand()):
         import torch
 
         if torch.cuda.is_available():

@@ -25,6 +25,8 @@ TOKENS = END + 1
 VELOCITY_BINS = 16
 OFFSET_BINS = 9
 """Eighths of a step, from half a step early to half a step late."""
+UNKNOWN_OFFSET = -1
+"""That of an attack in music that has no beats to be early or late of: it is not scored."""
 
 Ints = npt.NDArray[np.int64]
 

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 
 from jamd.bench.machine import Machine
@@ -20,6 +19,7 @@ from jamd.bench.verdict import (
 )
 from jamd.clock import COARSE_SECONDS
 from jamd.errors import JamdError
+from jamd.system.extras import adding, is_installed
 
 LEAST_FREE_BYTES = 100 * 10**6
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -80,14 +80,17 @@ def of_numpy(environment: Mapping[str, str]) -> Finding:
     return Finding("numpy", State.OK, "on one thread, as is right for playing")
 
 
-def of_torch(there: Callable[[str], object] = find_spec, gpu: Callable[[], bool] | None = None) -> Finding:
-    """Whether torch is there, and a GPU; without loading it."""
+def of_torch(there: Callable[[str], bool] = is_installed, gpu: Callable[[], bool] | None = None) -> Finding:
+    """Whether torch is there, and a GPU; without loading it. Only a GPU, and learning, need it."""
     from jamd.models.opening import cuda_present
 
     has_gpu = (gpu or cuda_present)()
-    if there("torch") is None:
-        said = "torch is missing; playing on a CPU does not need it"
-        return Finding("torch", State.WARNING, said, "for jamd train and for a GPU: pip install torch")
+    if not there("torch"):
+        if has_gpu:
+            said = "a GPU driver is there and torch is not: numpy plays, on the CPU"
+            return Finding("torch", State.WARNING, said, f"to play on the GPU: {adding('gpu')}")
+        said = f"not installed, and only jamd train would need it; this adds it: {adding('train')}"
+        return Finding("torch", State.OK, said)
     where = "a GPU driver is there: torch plays on it if it can" if has_gpu else "no GPU: numpy plays"
     return Finding("torch", State.OK, f"installed; {where}")
 

@@ -97,11 +97,11 @@ class Playing:
         """What plays for a model that fails again and again: itself on the CPU if it was on a GPU, then one
         that only counts."""
         from jamd.mind.rack import StandIn
-        from jamd.models.opening import cuda_present
+        from jamd.models.opening import gpu_at_hand
 
         on_cpu = replace(self, device="cpu")
         counting = StandIn(COUNTING, lambda: on_cpu.improvisers(COUNTING, evenings))
-        if self.device == "cpu" or not cuda_present():
+        if self.device == "cpu" or not gpu_at_hand():
             return [counting]
         return [StandIn(self.model, lambda: on_cpu.improvisers(None, evenings), " on the CPU"), counting]
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from jamd.clock import seconds_now
-from jamd.errors import UsageError
 
 if TYPE_CHECKING:
     from link import SessionState
@@ -56,7 +55,7 @@ class Session(Protocol):
 
 def join(tempo: float, now: Callable[[], float] = seconds_now) -> Session:
     """The session on the network; `tempo`, in quarter notes a minute, is its tempo if nobody else is there.
-    `now` is our clock, in seconds. Raises UsageError if the extra `link` is not installed."""
+    `now` is our clock, in seconds. Raises ModuleNotFoundError without the extra `link`."""
     return Network(tempo, now)
 
 
@@ -68,10 +67,8 @@ class Network:
     """
 
     def __init__(self, tempo: float, now: Callable[[], float]) -> None:
-        try:
-            from link import Link as Peer
-        except ImportError:
-            raise UsageError("Ableton Link is not installed; pip install 'jamd[link]'") from None
+        from link import Link as Peer
+
         self._now = now
         self._peer = Peer(tempo)
         self._clock = self._peer.clock()

@@ -11,10 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from jamd.models.tokens import END, KEYS, OFFSET_BINS, TOKENS, VELOCITY_BINS
-
-UNKNOWN = -1
-"""The offset of an attack in music that has no beats to be early or late of: it is not scored."""
+from jamd.models.tokens import END, KEYS, OFFSET_BINS, TOKENS, UNKNOWN_OFFSET, VELOCITY_BINS
 
 
 class Head(nn.Module):
@@ -104,7 +101,7 @@ class Words:
         return (
             F.cross_entropy(logits, self.token, reduction="sum"),
             F.cross_entropy(velocity_logits, velocity, reduction="sum"),
-            F.cross_entropy(offset_logits, offset, reduction="sum", ignore_index=UNKNOWN),
+            F.cross_entropy(offset_logits, offset, reduction="sum", ignore_index=UNKNOWN_OFFSET),
         )
 
     def allowed(self) -> Tensor:

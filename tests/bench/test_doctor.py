@@ -169,10 +169,15 @@ def test_numpy_on_several_threads_takes_the_notes_core() -> None:
 
 
 def test_torch_is_looked_for_and_not_loaded() -> None:
-    assert "no GPU" in doctor.of_torch(lambda name: object(), lambda: False).said
-    assert "a GPU driver" in doctor.of_torch(lambda name: object(), lambda: True).said
-    missing = doctor.of_torch(lambda name: None, lambda: False)
-    assert (missing.state, "pip install torch" in missing.remedy) == (WARNING, True)
+    assert "no GPU" in doctor.of_torch(lambda name: True, lambda: False).said
+    assert "a GPU driver" in doctor.of_torch(lambda name: True, lambda: True).said
+
+
+def test_without_torch_all_is_well_but_where_there_is_a_gpu() -> None:
+    alone = doctor.of_torch(lambda name: False, lambda: False)
+    assert (alone.state, "jamd train would need it" in alone.said) == (OK, True)
+    beside_a_gpu = doctor.of_torch(lambda name: False, lambda: True)
+    assert (beside_a_gpu.state, "[gpu]" in beside_a_gpu.remedy) == (WARNING, True)
 
 
 def test_a_model_is_timed_and_a_damaged_one_stops_the_playing() -> None:

@@ -19,7 +19,8 @@ from jamd.music.note import (
     frames_of,
 )
 from jamd.training.batches.batches import Conversation
-from jamd.training.fitting.counting import count, events_of, fit_blend
+from jamd.training.fitting.blending import fit_blend
+from jamd.training.fitting.counting import count, events_of
 
 PLACE = Place(0, 16)
 NONE = np.zeros(1, np.int64)

@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 
 from jamd.clock import SystemClock
 from jamd.engine.events import Inbox
-from jamd.errors import UsageError
 from jamd.music.transport import DEFAULT_METRE, FASTEST_TEMPO, Metre, Transport
 from jamd.sync.link import LOOK_SECONDS, SLACK_SECONDS, Link
 from jamd.sync.linksession import State, join
@@ -383,12 +382,6 @@ def test_closing_leaves() -> None:
     band = Band()
     joined(band).close()
     assert band.said == ["left"]
-
-
-def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "link", None)
-    with pytest.raises(UsageError, match=r"pip install 'jamd\[link\]'"):
-        join(120.0)
 
 
 def test_answers_begin_on_the_bands_bar_lines_through_new_tempos_and_a_stop() -> None:

@@ -18,7 +18,8 @@ from jamd.models.likelihood import Talk, nats
 from jamd.models.markov import Markov
 from jamd.music.note import REST
 from jamd.training.batches.sampler import Sampler
-from jamd.training.fitting.counting import count, fit_blend
+from jamd.training.fitting.blending import fit_blend
+from jamd.training.fitting.counting import count
 from jamd.training.judging import benchmarks, judge
 from jamd.training.judging.cases import cases_of, duet, trading
 from jamd.training.judging.judge import Figure, Tally

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from jamd.models import features
 from jamd.models.features import Rolls
-from jamd.models.networks.head import UNKNOWN
-from jamd.models.tokens import END, KEYS
+from jamd.models.tokens import END, KEYS, UNKNOWN_OFFSET
 from jamd.training.batches.conversations import OWN, PLAYER, Conversation, converse
 
 __all__ = ["OWN", "PLAYER", "Batch", "Conversation", "batch_of", "converse"]
@@ -86,7 +85,7 @@ def batch_of(conversations: Sequence[Conversation]) -> Batch:
     key = KEYS - 1 - column
     velocity = np.where(key >= 0, struck[frame, key], 0).astype(np.int64)
     token = np.where(key < 0, END, np.where(velocity > 0, key, KEYS + key))
-    offset = np.where(velocity > 0, late[frame, key].astype(np.int64) - 1, UNKNOWN)
+    offset = np.where(velocity > 0, late[frame, key].astype(np.int64) - 1, UNKNOWN_OFFSET)
     sounding = (rolls.attacks[:, OWN] > 0) | (rolls.holds[:, OWN] > 0)
     before: Bools = np.asarray(_later(sounding).reshape(-1, KEYS)[where], bool)
     return Batch(heard, asked, turns, own, frame, token, np.maximum(velocity - 1, 0), offset, before)

@@ -28,7 +28,7 @@ from jamd.models.mind import Mind
 from jamd.models.tokens import PIANO
 from jamd.music.note import REST, Frame, Onset
 from jamd.training.batches.batches import Conversation
-from jamd.training.fitting.counting import count, fit_blend
+from jamd.training.fitting.counting import count
 
 Floats = npt.NDArray[np.float64]
 Roll = tuple[Frame, ...]
@@ -145,5 +145,7 @@ def markov_of(rolls: Sequence[Roll]) -> Weights:
     others = [conversation for i, conversation in enumerate(conversations) if i % 10]
     blend = np.ones((LEVELS, 2), np.float32)
     if conversations:
+        from jamd.training.fitting.blending import fit_blend  # of all that evaluates, this alone needs torch
+
         blend = fit_blend(count(others or conversations, MOST_ENTRIES), conversations[::10])
     return {**count(conversations, MOST_ENTRIES), "blend": blend}

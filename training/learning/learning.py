@@ -294,12 +294,12 @@ def fit_memory(weights: Weights, header: Mapping[str, Any], music: Music, say: S
 def count(music: Music, say: Say) -> tuple[Weights, dict[str, int], dict[str, float]]:
     """A Markov mind of the music: its tables, its settings, and its scores."""
     from jamd.models.markov import Markov
-    from jamd.training.fitting import counting
+    from jamd.training.fitting import blending, counting
     from jamd.training.fitting.memory_weights import nats_per_step, questions_of
 
     say(f"counting {counted(music.epoch_sequences, 'sequence')}")
     tables = counting.count(music.learned())
-    blend = counting.fit_blend(tables, music.held_out)
+    blend = blending.fit_blend(tables, music.held_out)
     weights: dict[str, Any] = {**tables, "blend": blend.astype(np.float32)}
     nats = nats_per_step(questions_of(Markov(**weights), music.held_out), None)
     return weights, {}, {"nats_per_step": nats}
