@@ -1,11 +1,11 @@
-# jamd: two commands are the whole set-up, `make jam` and `make test`. Repeating either is quick.
+# jamd: two commands are the whole set-up, `make jam` to play and `make test`. Repeating either is quick.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: help jam test
+.PHONY: help jam all test
 .DELETE_ON_ERROR:
 
 help: ## list what can be made
@@ -13,6 +13,9 @@ help: ## list what can be made
 
 jam: $(VENV)/jam.stamp ## set up, and hear jamd answer a bundled call: jam.mid, jam.png, with FluidSynth jam.wav
 	$(BIN)/jamd jam
+
+all: $(VENV)/all.stamp ## set up what more there is: training (torch, gigabytes of it) and Ableton Link
+	@echo "jamd train and jamd listen --sync link are ready: $(BIN)/jamd"
 
 test: $(VENV)/test.stamp ## set up with the real parts that tests play on, then check everything
 	@command -v jackd >/dev/null || { $(call packages,$(REAL_PARTS)); }
@@ -41,6 +44,10 @@ $(VENV)/jam.stamp: $(VENV)/venv.stamp pyproject.toml constraints.txt
 	$(PIP) -e .
 	@$(BIN)/python -c 'import rtmidi' 2>/dev/null || { $(call packages,libasound2); }
 	@$(BIN)/python -c 'import rtmidi'
+	@touch $@
+
+$(VENV)/all.stamp: $(VENV)/jam.stamp
+	$(PIP) -e '.[all]'
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/jam.stamp
