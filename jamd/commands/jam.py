@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from jamd.errors import JamdError, UsageError
+from jamd.options.config_options import answers_preset_option
 from jamd.options.filetempo import Tempo, tempo_option
-from jamd.options.model import Playing, playing_options
+from jamd.options.model import ANSWERS, Playing, playing_options
 from jamd.options.ports import ANY_FONT, fluidsynth, synth_option
 from jamd.options.sections import Sectioned, section
 from jamd.printable import printable
@@ -62,6 +63,7 @@ Now with your own keyboard:
     ),
 )
 @section("Time", tempo_option)
+@section(ANSWERS, answers_preset_option)
 @playing_options
 @section(
     "Screen and logs",

@@ -19,14 +19,8 @@ from jamd.errors import JamdError
 from jamd.midi.backends import BACKENDS, open_backend
 from jamd.music.controllers import PEDAL
 from jamd.options import unnamed
-from jamd.options.config import (
-    BIND,
-    Config,
-    file_option,
-    find,
-    parse,
-    user_path,
-)
+from jamd.options.config import BIND, Config, find, parse, user_path
+from jamd.options.config_options import file_option
 from jamd.options.group import Number
 from jamd.printable import printable
 from jamd.system.permissions import make_folder

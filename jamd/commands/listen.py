@@ -11,7 +11,8 @@ from click.core import ParameterSource
 
 from jamd.counted import counted
 from jamd.errors import JamdError, UsageError
-from jamd.options.config import Config, config_option
+from jamd.options.config import Config
+from jamd.options.config_options import config_option, preset_option
 from jamd.options.group import one_of
 from jamd.options.model import ANSWERS, Playing, playing_options
 from jamd.options.ports import Cabling, cabling_options
@@ -26,7 +27,7 @@ PROFILE = "me"
 EXAMPLES = (
     ("jamd listen --in Keystation --out FLUID", "trade two bars each, by part of the ports' names"),
     ("jamd listen --mode duet --tempo auto --key auto", "play together, in your tempo and your key"),
-    ("jamd listen --sync midi --bars 4 --answer-bars 4", "trade fours in the time of a DAW"),
+    ("jamd listen --preset trading-fours --sync midi", "four bars each, in the time of a DAW"),
 )
 
 
@@ -49,7 +50,7 @@ def check(context: click.Context) -> None:
 
 
 @click.command(cls=Remembering, examples=EXAMPLES)
-@section("Config file", config_option)
+@section("Presets and config file", config_option, preset_option)
 @cabling_options
 @timing_options
 @floor_options
@@ -102,6 +103,7 @@ def check(context: click.Context) -> None:
 )
 def command(
     config: Config,
+    preset: str | None,
     cabling: Cabling,
     timing: Timing,
     floor: Floor,
@@ -181,7 +183,11 @@ def command(
             click_until_step=None if timing.click else timing.count_in_steps,
             keep=None if tonight is None else tonight.hear,
             desk=Desk(
-                playing.settings(), config.bindings(), None if cables.lights is None else cables.lights.send
+                playing.settings(),
+                config.bindings(),
+                None if cables.lights is None else cables.lights.send,
+                preset=preset or "",
+                pick=reloader.pick,
             ),
         )
 

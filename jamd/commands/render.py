@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from jamd.counted import counted
+from jamd.options.config_options import answers_preset_option
 from jamd.options.filetempo import Tempo, tempo_option
-from jamd.options.model import Playing, playing_options
+from jamd.options.model import ANSWERS, Playing, playing_options
 from jamd.options.sections import Sectioned, section
 from jamd.printable import printable
 
@@ -45,6 +46,7 @@ EXAMPLES = (
     ),
     tempo_option,
 )
+@section(ANSWERS, answers_preset_option)
 @playing_options
 def command(
     call: Path, output: Path, answer_bars: int | None, tempo: Tempo, plot: Path | None, playing: Playing

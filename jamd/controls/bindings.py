@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import mido
@@ -23,11 +24,20 @@ class Bindings:
     Remembers which pedals are down and what may yet be refined, so it is for one thread.
     """
 
-    def __init__(self, bound: Mapping[str, Sequence[Control]] | None = None) -> None:
+    def __init__(
+        self, bound: Mapping[str, Sequence[Control]] | None = None, presets: tuple[str, ...] = ()
+    ) -> None:
+        """`presets` are the names that `preset` chooses among."""
         self.bound = {name: tuple(controls) for name, controls in (bound or {}).items()}
-        self._knobs = {control: KNOBS[name] for name, bound in self.bound.items() for control in bound}
+        self.presets = presets
+        self._knobs = {control: self.knob(name) for name, bound in self.bound.items() for control in bound}
         self._coarse: mido.Message | None = None
         self._down: set[tuple[int, int]] = set()
+
+    def knob(self, name: str) -> Knob:
+        """The knob of this name, with all its choices."""
+        knob = KNOBS[name]
+        return replace(knob, choices=self.presets) if knob.named else knob
 
     def is_bound(self, message: mido.Message) -> bool:
         """Whether this message is a control's and so no music; the end of a bound note is, too."""
@@ -52,6 +62,8 @@ class Bindings:
         if found is None:
             return None
         control, knob = found
+        if knob.kind == "choice" and not knob.choices:
+            return None
         if control.kind == "program" and control.number is None:
             chosen = message.program < len(knob.choices)
             return Turned(knob.name, knob.choices[message.program]) if chosen else None
@@ -64,7 +76,7 @@ class Bindings:
 
         A control that is bound on any channel is told on channel 1; a program's is told nothing.
         """
-        knob, messages = KNOBS[name], []
+        knob, messages = self.knob(name), []
         if knob.kind == "action":
             position = 1.0 if value else 0.0
         else:

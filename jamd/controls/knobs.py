@@ -26,10 +26,12 @@ class Knob:
     logarithmic: bool = False
     whole: bool = False
     choices: tuple[Value, ...] = ()
+    named: bool = False
+    """Its choices are names that are known to the session alone."""
 
     @property
     def kind(self) -> Literal["continuous", "choice", "action"]:
-        if self.choices:
+        if self.choices or self.named:
             return "choice"
         return "continuous" if self.high > self.low else "action"
 
@@ -38,6 +40,8 @@ class Knob:
         """What it can be, in words."""
         if self.choices:
             return ", ".join(map(str, self.choices))
+        if self.named:
+            return "see `jamd config`"
         return f"{self.low:g} to {self.high:g}" if self.kind == "continuous" else "a press"
 
     def value_at(self, position: float) -> Value:
@@ -52,14 +56,16 @@ class Knob:
     def position_of(self, value: Value) -> float:
         """The position of this value, or of the nearest end if it lies outside. Not for actions."""
         if self.choices:
-            return self._place(value) / (len(self.choices) - 1)
+            return self._place(value) / max(1, len(self.choices) - 1)
         number = min(max(float(value), self.low), self.high)
         if self.logarithmic:
             return math.log(number / self.low) / math.log(self.high / self.low)
         return (number - self.low) / (self.high - self.low)
 
     def after(self, value: Value) -> Value:
-        """The choice after this one, the first after the last."""
+        """The choice after this one, the first after the last and where it is none of them."""
+        if isinstance(value, str) and value not in self.choices:
+            return self.choices[0]
         return self.choices[(self._place(value) + 1) % len(self.choices)]
 
     def _place(self, value: Value) -> int:
@@ -81,6 +87,7 @@ KNOBS = {
         Knob("tempo", "beats a minute", 40, 240),
         Knob("mode", "who plays when", choices=("answer", "duet", "solo")),
         Knob("bars", "bars of a turn", choices=(1, 2, 4, 8)),
+        Knob("preset", "many at once", named=True),
         Knob("turn", "give jamd the turn"),
         Knob("tap", "tap the tempo"),
         Knob("panic", "all notes off"),

@@ -13,7 +13,7 @@ from jamd.controls.bindings import Bindings
 from jamd.controls.knobs import KNOBS, Turned, Value
 from jamd.engine.output import Output
 from jamd.engine.partner import Partner
-from jamd.engine.preset import Preset, Reloaded, merged
+from jamd.engine.preset import Picked, Preset, Reloaded, merged
 from jamd.engine.turns import Form, Mode
 from jamd.mind.minds import Loaded, Minds
 from jamd.mind.settings import Settings, turned
@@ -53,13 +53,15 @@ class Desk:
         bindings: Bindings | None = None,
         lights: Callable[[mido.Message], object] | None = None,
         save: Callable[[float], object] | None = None,
+        preset: str = "",
+        pick: Callable[[str], object] | None = None,
     ) -> None:
-        """`lights` sends to the controller; `save` keeps what was played from a beat on, in its
-        own time."""
-        self.settings, self.save = settings, save
+        """`lights` sends to the controller; `save` keeps what was played from a beat on, and `pick` has a
+        preset come back as Picked, each in its own time; `preset` is the one to begin with."""
+        self.settings, self.save, self._pick = settings, save, pick
         self.rack: Rack | None = None
         self._bindings, self._lights = bindings or Bindings(), lights
-        self.values: dict[str, Value] = {}
+        self.values: dict[str, Value] = {"preset": preset} if preset else {}
         """How the knobs stand, for the player to see."""
 
     def begin(self, partner: Partner, sync: Sync) -> None:
@@ -113,18 +115,25 @@ class Desk:
         return self._bindings.match(message)
 
     def turn(
-        self, order: Turned | Reloaded, partner: Partner, sync: Sync, output: Output, seconds: float
+        self, order: Turned | Reloaded | Picked, partner: Partner, sync: Sync, output: Output, seconds: float
     ) -> None:
-        """Do what the player's hand asks for, or the config file."""
+        """Do what the player's hand asks for, or the config file, or a preset."""
         if isinstance(order, Reloaded):
-            self._set(order.before, order.after, partner, sync, seconds)
+            self._set(merged(self._now(partner), order.before, order.after), partner, sync, seconds)
             return
-        knob, value = KNOBS[order.knob], order.value
+        if isinstance(order, Picked):
+            self._set(order.preset, partner, sync, seconds)
+            return
+        knob, value = self._bindings.knob(order.knob), order.value
         if knob.kind == "action":
             self._act(knob.name, partner, sync, output, seconds)
             return
         if value is None:
-            value = knob.after(self.values[knob.name])
+            value = knob.after(self.values.get(knob.name, ""))
+        if knob.name == "preset":
+            if self._pick is not None:
+                self._pick(str(value))
+            return
         form, before = partner.turns.form, self.values.get(knob.name, sync.transport.tempo)
         match knob.name:
             case "mode":
@@ -144,16 +153,26 @@ class Desk:
         if value != before:  # to a controller that sends back what it is told, there would be no end of it
             self._light(knob.name, value)
 
-    def _set(self, before: Preset, after: Preset, partner: Partner, sync: Sync, seconds: float) -> None:
-        """Set what differs between the two; the rest stays as the player's hand left it."""
-        self.settings = merged(self.settings, before.settings, after.settings)
+    def _now(self, partner: Partner) -> Preset:
+        """How all is set, but for the tempo."""
+        form, feel, bindings = partner.turns.form, partner.part.voice.feel, self._bindings
+        name = str(self.values.get("preset", ""))
+        return Preset(self.settings, form, feel, None, bindings.bound, bindings.presets, name)
+
+    def _set(self, preset: Preset, partner: Partner, sync: Sync, seconds: float) -> None:
+        """Set all anew."""
+        self.settings = preset.settings
         partner.minds.turn(self.settings)
-        self._change_form(merged(partner.turns.form, before.form, after.form), partner)
-        partner.part.voice.feel = merged(partner.part.voice.feel, before.feel, after.feel)
-        if after.tempo is not None and after.tempo != before.tempo:
-            sync.set_tempo(after.tempo, seconds)
-        if after.bound != before.bound:
-            self._bindings = Bindings(after.bound)
+        self._change_form(preset.form, partner)
+        partner.part.voice.feel = preset.feel
+        if preset.tempo is not None:
+            sync.set_tempo(preset.tempo, seconds)
+        if (preset.bound, preset.names) != (self._bindings.bound, self._bindings.presets):
+            self._bindings = Bindings(preset.bound, preset.names)
+        if preset.name:
+            self.values["preset"] = preset.name
+        else:
+            self.values.pop("preset", None)
         self.begin(partner, sync)
 
     def _change_form(self, form: Form, partner: Partner) -> None:

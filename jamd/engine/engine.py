@@ -32,7 +32,7 @@ from jamd.engine.marks import Marks
 from jamd.engine.output import Output
 from jamd.engine.part import Part
 from jamd.engine.partner import Partner
-from jamd.engine.preset import Reloaded
+from jamd.engine.preset import Picked, Reloaded
 from jamd.engine.rig import Rig
 from jamd.engine.snapshot import Snapshot
 from jamd.engine.stuck import Forgotten
@@ -141,7 +141,7 @@ class Engine:
                 self._partner.predicted(event)
             case Failed():
                 self._partner.failed(event)
-            case Turned() | Reloaded():
+            case Turned() | Reloaded() | Picked():
                 self._turn(event, self._clock.now())
             case Loaded():
                 self._rig.desk.loaded(event, self._partner.minds)
@@ -238,8 +238,8 @@ class Engine:
         self._roll.receive(message, position)
         self._recorder.record("player", position / STEPS_PER_BEAT, message)
 
-    def _turn(self, order: Turned | Reloaded, seconds: float) -> None:
-        """A knob was turned, or an action asked for, or the config was read again."""
+    def _turn(self, order: Turned | Reloaded | Picked, seconds: float) -> None:
+        """A knob was turned, or an action asked for, or the config was read again, or a preset picked."""
         self._rig.desk.turn(order, self._partner, self._sync, self._output, seconds)
         self._follow()
         self._show()

@@ -10,7 +10,7 @@ import mido
 
 from jamd.clock import Clock, Queue
 from jamd.controls.knobs import Turned
-from jamd.engine.preset import Reloaded
+from jamd.engine.preset import Picked, Reloaded
 from jamd.mind.minds import Loaded
 from jamd.mind.posts import Failed, Predicted
 
@@ -61,7 +61,7 @@ class Panic:
     """All notes off now; the session goes on."""
 
 
-Commanded = Stop | Hush | Panic | Turned | Loaded | Replugged | Reloaded
+Commanded = Stop | Hush | Panic | Turned | Loaded | Replugged | Reloaded | Picked
 Event = Received | Clocked | Unheeded | Predicted | Failed | Commanded
 Inbox = Queue[Event]
 

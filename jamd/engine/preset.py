@@ -16,13 +16,15 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Preset:
     """All that the player can set anew without a new session. `tempo` (BPM) is None where it is not jamd's to
-    say; `bound` is what [bind] holds."""
+    say, or stays; `bound` is what [bind] holds, `names` the presets to pick, and `name` the one that is."""
 
     settings: Settings
     form: Form
     feel: float
     tempo: float | None
     bound: Mapping[str, tuple[Control, ...]]
+    names: tuple[str, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,13 @@ class Reloaded:
 
     before: Preset
     after: Preset
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A preset was picked: all is as in it from now on, whatever was turned by hand."""
+
+    preset: Preset
 
 
 def merged(now: T, before: T, after: T) -> T:

@@ -20,7 +20,8 @@ from jamd.cli import main
 from jamd.commands import learn
 from jamd.commands.learn import first_moved
 from jamd.controls.knobs import KNOBS
-from jamd.options.config import Config, config_option
+from jamd.options.config import Config
+from jamd.options.config_options import config_option
 from tests.kit.realparts import KEYS, Player
 
 GIG = """\

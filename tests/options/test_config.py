@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jamd.cli import main
-from jamd.options.config import Config, config_option, key_lines
+from jamd.options.config import Config
+from jamd.options.config_options import config_option
 from jamd.options.group import Number
+from jamd.options.lines import key_lines
 
 GIG = """\
 # Friday
@@ -165,8 +167,8 @@ def test_each_kind_of_option_has_its_kind_of_value(
         ("listen.xyzzy = 4", "line 1: no option 'xyzzy' of listen; see `jamd listen --help`"),
         ('[listen]\nconfig = "a"', "line 2: no option 'config' of listen; see `jamd listen --help`"),
         ("# mine\n\n[lisen]", "line 3: no table 'lisen'; did you mean 'listen'?"),
-        ("[organ]\nx = 1", "line 1: no table 'organ'; the tables are: listen, bind"),
-        ("[ports]\njson = true", "line 1: no table 'ports'; the tables are: listen, bind"),
+        ("[organ]\nx = 1", "line 1: no table 'organ'; the tables are: listen, preset.NAME, bind"),
+        ("[ports]\njson = true", "line 1: no table 'ports'; the tables are: listen, preset.NAME, bind"),
         ("tempo = 96", "line 1: 'tempo' stands in no table; put it under [listen]"),
         ("\nlisten = 3", "line 2: listen should be a table; begin it with [listen]"),
         ("[[bind]]", "line 1: bind should be a table; begin it with [bind]"),
@@ -329,5 +331,7 @@ def test_every_key_is_found_wherever_it_stands(tables: list[list[str]]) -> None:
         expected[(f"t{number}",)] = len(lines)
         for key, value in enumerate(values):
             expected[f"t{number}", f"k{key}"] = len(lines) + 1
+            if value.startswith("{"):
+                expected[f"t{number}", f"k{key}", "k0"] = len(lines) + 1
             lines += f"k{key} = {value}".split("\n")
     assert key_lines("\n".join(lines)) == expected
