@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from click.testing import CliRunner, Result
+from matplotlib.axes import Axes
 
 from jamd.cli import main
 from jamd.models import bundle
@@ -20,9 +21,9 @@ from jamd.music.note import REST
 from jamd.training.batches.sampler import Sampler
 from jamd.training.fitting.blending import fit_blend
 from jamd.training.fitting.counting import count
-from jamd.training.judging import benchmarks, judge
+from jamd.training.judging import benchmarks, charts, judge
 from jamd.training.judging.cases import cases_of, duet, trading
-from jamd.training.judging.judge import Figure, Tally
+from jamd.training.judging.judge import Figure, Row, Tally
 from jamd.training.reading import reading
 from jamd.training.recordings import pieces, sources
 from tests.kit.corpus import scale_chords, write_corpus, write_song
@@ -121,6 +122,36 @@ def test_the_table_names_every_row_and_the_picture_is_drawn(corpus: Path, learne
     for name in ("learned", judge.COPY, judge.REAL, "coupling", "F1 8 beats"):
         assert name in result.stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def panels(monkeypatch: pytest.MonkeyPatch, rows: list[Row], path: Path) -> dict[str, str]:
+    """What is drawn of these rows: the panels' titles, with what their numbers are."""
+    drawn: dict[str, str] = {}
+    panel = charts._panel
+
+    def looking(axes: Axes, *arguments: Any) -> None:
+        panel(axes, *arguments)
+        drawn[axes.get_title()] = axes.get_xlabel()
+
+    monkeypatch.setattr(charts, "_panel", looking)
+    charts.draw(path, rows, "rows")
+    assert path.read_bytes().startswith(b"\x89PNG")
+    return drawn
+
+
+def test_a_picture_has_no_panel_for_what_no_row_has_a_value_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of one piece there is no foil: no row knows how often the real answer is likelier."""
+    rows = [
+        Row("one", "model", {"nats_answer": Figure(1.5, 1.4, 1.6), "true_over_foil": Figure(judge.NAN)}),
+        Row(judge.REAL, "reference", {"f1_8_beats": Figure(1.0), "told_by_call": Figure(judge.NAN)}),
+    ]
+    assert panels(monkeypatch, rows, tmp_path / "x.png") == {
+        "answer": "nats a step; less is better",
+        "F1 8 beats": "0 to 1; more is better",
+    }
+    assert panels(monkeypatch, [Row("none", "model", {})], tmp_path / "none.png") == {}
 
 
 def test_a_damaged_file_is_skipped_with_its_reason(tmp_path: Path, learned: Path) -> None:

@@ -36,14 +36,15 @@ HEADINGS = {column.name: column for columns in TABLES.values() for column in col
 
 
 def draw(path: Path, rows: Sequence[Row], title: str) -> None:
-    """Draw the rows' main measures to the PNG file `path`; the real answers' are lines across."""
+    """Draw the rows' main measures, those that any has a value of, to the PNG file `path`; those of the real
+    answers are lines across."""
     real = next((row for row in rows if row.name == REAL), None)
-    shown = [name for name in MAIN if any(name in row.figures for row in rows)]
-    down = -(-len(shown) // ACROSS)
+    shown = [name for name in MAIN if any(_has(row, name) for row in rows)]
+    down = max(1, -(-len(shown) // ACROSS))
     with house_style():
         size = (ACROSS * PANEL_INCHES[0], down * PANEL_INCHES[1] + 0.4)
         figure = Figure(figsize=size, dpi=120, facecolor=PAPER, layout="constrained")
-        figure.suptitle(title, color=INK)
+        figure.suptitle(title + "; dashed: the real answers" * (real is not None), color=INK)
         panels = figure.subplots(down, ACROSS, squeeze=False).ravel()
         for panel, name in zip(panels, shown, strict=False):
             _panel(panel, name, rows, real)
@@ -53,8 +54,12 @@ def draw(path: Path, rows: Sequence[Row], title: str) -> None:
     write_whole(path, drawn)
 
 
+def _has(row: Row, name: str) -> bool:
+    return name in row.figures and bool(np.isfinite(row.figures[name].value))
+
+
 def _panel(axes: Axes, name: str, rows: Sequence[Row], real: Row | None) -> None:
-    having = [row for row in rows if name in row.figures and np.isfinite(row.figures[name].value)]
+    having = [row for row in rows if _has(row, name)]
     figures = [row.figures[name] for row in having]
     values = np.array([figure.value for figure in figures])
     sides = np.array([[f.value - f.low, f.high - f.value] for f in figures]).reshape(-1, 2).T
@@ -66,9 +71,10 @@ def _panel(axes: Axes, name: str, rows: Sequence[Row], real: Row | None) -> None
     names = [drawable(Path(row.name).name.removesuffix(SUFFIX)) for row in having]
     axes.set_yticks(places, names, fontsize=7)
     axes.set_ylim(len(rows) - 0.4, -0.6)  # the first row on top, and one bar as thick as several
-    if real is not None and name in real.figures:
+    if real is not None and _has(real, name):
         axes.axvline(real.figures[name].value, color=INK, linestyle="--", linewidth=1)
     axes.set_title(HEADINGS[name].heading, fontsize=9, color=INK)
+    axes.set_xlabel(HEADINGS[name].unit, fontsize=7, color=FAINT)
     axes.tick_params(axis="x", labelsize=7)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
