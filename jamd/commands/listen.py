@@ -173,6 +173,14 @@ def command(
             steps = sum(evening.steps for evening in known)
             remembered = f"{counted(len(known), 'evening')}, {counted(steps, 'step')}"
             say(f"profile {profile}: {remembered} remembered")
+
+        def send_program(number: int | None) -> None:
+            nonlocal program
+            program = number
+            if number is not None:
+                channel = playing.out_channel - 1
+                out_port.send(mido.Message("program_change", channel=channel, program=number - 1))
+
         rig = Rig(
             zones=keyboard.zones(),
             ahead=floor.ahead(),
@@ -188,15 +196,11 @@ def command(
                 None if cables.lights is None else cables.lights.send,
                 preset=preset or "",
                 pick=reloader.pick,
+                sound=send_program,
             ),
         )
 
-        def choose_sound() -> None:
-            if program is not None:
-                channel = playing.out_channel - 1
-                out_port.send(mido.Message("program_change", channel=channel, program=program - 1))
-
-        choose_sound()
+        send_program(program)
         sync = timing.open_sync()
         keeping = None if record is None else Recorder(record, sync.transport.tempo, sync.transport.metre)
         models = (playing.model_names(), playing.model, lambda name: playing.improvisers(name, known))
@@ -223,7 +227,7 @@ def command(
 
         def returned(port: Port) -> None:
             if port is out_port:
-                choose_sound()
+                send_program(program)
             engine.inbox.put(Replugged(port is cables.clock, port is cables.lights))
 
         stack.enter_context(Hotplug(midi, returned, model_cores()))

@@ -87,7 +87,7 @@ KNOBS = {
         Knob("tempo", "beats a minute", 40, 240),
         Knob("mode", "who plays when", choices=("answer", "duet", "solo")),
         Knob("bars", "bars of a turn", choices=(1, 2, 4, 8)),
-        Knob("preset", "many at once", named=True),
+        Knob("preset", "recall a preset", named=True),
         Knob("turn", "give jamd the turn"),
         Knob("tap", "tap the tempo"),
         Knob("panic", "all notes off"),

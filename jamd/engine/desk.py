@@ -55,10 +55,12 @@ class Desk:
         save: Callable[[float], object] | None = None,
         preset: str = "",
         pick: Callable[[str], object] | None = None,
+        sound: Callable[[int], object] | None = None,
     ) -> None:
-        """`lights` sends to the controller; `save` keeps what was played from a beat on, and `pick` has a
-        preset come back as Picked, each in its own time; `preset` is the one to begin with."""
-        self.settings, self.save, self._pick = settings, save, pick
+        """`lights` sends to the controller, `sound` a program, from 1, to the synth; `save` keeps what was
+        played from a beat on, and `pick` has a preset come back as Picked, each in its own time; `preset` is
+        the one to begin with."""
+        self.settings, self.save, self._pick, self._sound = settings, save, pick, sound
         self.rack: Rack | None = None
         self._bindings, self._lights = bindings or Bindings(), lights
         self.values: dict[str, Value] = {"preset": preset} if preset else {}
@@ -154,7 +156,7 @@ class Desk:
             self._light(knob.name, value)
 
     def _now(self, partner: Partner) -> Preset:
-        """How all is set, but for the tempo."""
+        """How all is set, but for the tempo and the sound."""
         form, feel, bindings = partner.turns.form, partner.part.voice.feel, self._bindings
         name = str(self.values.get("preset", ""))
         return Preset(self.settings, form, feel, None, bindings.bound, bindings.presets, name)
@@ -167,6 +169,8 @@ class Desk:
         partner.part.voice.feel = preset.feel
         if preset.tempo is not None:
             sync.set_tempo(preset.tempo, seconds)
+        if preset.program is not None and self._sound is not None:
+            self._sound(preset.program)
         if (preset.bound, preset.names) != (self._bindings.bound, self._bindings.presets):
             self._bindings = Bindings(preset.bound, preset.names)
         if preset.name:

@@ -16,7 +16,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Preset:
     """All that the player can set anew without a new session. `tempo` (BPM) is None where it is not jamd's to
-    say, or stays; `bound` is what [bind] holds, `names` the presets to pick, and `name` the one that is."""
+    say, or stays, and `program` (from 1) where the sound stays; `bound` is what [bind] holds, `names` the
+    presets to pick, and `name` the one that is."""
 
     settings: Settings
     form: Form
@@ -25,6 +26,7 @@ class Preset:
     bound: Mapping[str, tuple[Control, ...]]
     names: tuple[str, ...] = ()
     name: str = ""
+    program: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

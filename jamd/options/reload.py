@@ -38,6 +38,7 @@ LIVE = {field.name for field in fields(Floor)} | {
     *("temperature", "top_p", "density", "register", "key", "scale", "echo", "candidates"),
     "feel",
     "preset",
+    "program",
 } - {"lookahead", "commit"}  # fmt: skip
 """The parameters that a Preset is made of, but for the tempo, which is not always jamd's."""
 
@@ -67,7 +68,8 @@ def preset_of(params: Params) -> Preset:
     floor = one_of(Floor, params)
     settings, bindings = one_of(Playing, params).settings(), config.bindings()
     form, feel, tempo, name = floor.form(), params["feel"], own_tempo(params), params["preset"] or ""
-    return Preset(settings, form, feel, tempo, bindings.bound, bindings.presets, name)
+    bound, names = bindings.bound, bindings.presets
+    return Preset(settings, form, feel, tempo, bound, names, name, params["program"])
 
 
 def stuck(command: click.Command, running: Params, after: Params) -> list[str]:
@@ -128,16 +130,16 @@ class Reloader:
             if Asked.AGAIN in asked:
                 self._heeded(lambda: self.read(post))
             if names := [name for name in asked if isinstance(name, str)]:
-                self._heeded(lambda: self.take(names[-1], post))
+                self._heeded(lambda: self.take(names[-1], post), f"preset {names[-1]}: ")
 
-    def _heeded(self, change: Callable[[], None]) -> None:
+    def _heeded(self, change: Callable[[], None], of: str = "") -> None:
         try:
             change()
         except (JamdError, click.ClickException) as error:
             said = error.format_message() if isinstance(error, click.ClickException) else str(error)
-            log.warning("nothing is changed: %s", " ".join(said.split()))
+            log.warning("%snothing is changed: %s", of, " ".join(said.split()))
         except Exception as error:  # whatever it is, the next time may do
-            log.warning("nothing is changed: the config cannot be read: %r", error)
+            log.warning("%snothing is changed: the config cannot be read: %r", of, error)
 
     def read(self, post: Callable[[Event], None]) -> None:
         """Read the config file and post what it changes. Raises as reading and checking do."""

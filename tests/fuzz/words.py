@@ -89,7 +89,7 @@ ODD_TOML = (
     *rb"""
     true false 0 -1 1 1.5 1e400 -inf nan 0x7fffffffffffffffffff 1_000 "" "a" [] [1] [[]] {} [listen]
     [bind] [[listen]] [listen.in] [evaluate] [jam] = # 1979-05-27T07:32:00Z 07:32:00 "program" "pedal"
-    "bend" tempo temperature mode in metre bars split click key echo
+    "bend" tempo temperature mode in metre bars split click key echo preset [preset.a] [preset] "blues"
     """.split(),
     b'"""\n',
     b'"\\u0000"',

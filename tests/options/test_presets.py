@@ -320,6 +320,7 @@ def playing_on(
     *options: str,
     thru: Thru = Thru.OFF,
     lights: list[mido.Message] | None = None,
+    sounds: list[int] | None = None,
 ) -> tuple[Heard, dict[str, object]]:
     """What is sent in so many bars, and how the knobs stand then, when listen has these options; the first
     note is expected on beat 1 of bar 1."""
@@ -332,7 +333,12 @@ def playing_on(
 
     bindings = Bindings(begun.bound, begun.names)
     desk = Desk(
-        begun.settings, bindings, None if lights is None else lights.append, preset=begun.name, pick=pick
+        begun.settings,
+        bindings,
+        None if lights is None else lights.append,
+        preset=begun.name,
+        pick=pick,
+        sound=None if sounds is None else sounds.append,
     )
     end_seconds = START + BEAT * 4 * bars
     rig = Rig(desk=desk, zones=Zones(thru=thru))
@@ -436,6 +442,16 @@ def test_the_tempo_stays_where_the_hand_left_it_unless_the_preset_names_one() ->
         assert heard[0] == (START + BEAT + 3 * beat_seconds, "on", 60)
 
 
+def test_the_sound_of_the_answers_is_the_preset_s_where_it_names_one() -> None:
+    """Or else that of the command line, or it stays; said again to a synth on which a hand chose another."""
+    own(BIND + "[preset.vibes]\nprogram = 12\n")
+    picks = [program(1.5, 1), program(1.6, 1), program(1.7, 3)]
+    for options, sounds in (([], [12, 12]), (["--program", "5"], [5, 5, 5])):
+        sent: list[int] = []
+        playing_on([at(1), *picks], 2, *options, sounds=sent)
+        assert sent == sounds
+
+
 def test_a_master_s_tempo_is_the_master_s() -> None:
     own(BIND + "[preset.fast]\ntempo = 240\n")
     posted: list[Event] = []
@@ -476,7 +492,7 @@ def test_one_that_does_not_fit_changes_nothing_and_is_said(caplog: pytest.LogCap
         reloader.pick("blues")
         assert posted.wait(20)
     (record,) = caplog.records
-    assert record.getMessage().startswith("nothing is changed: --bars open ends by nothing")
+    assert record.getMessage().startswith("preset open: nothing is changed: --bars open ends by nothing")
 
 
 def test_of_many_that_are_picked_at_once_the_last_counts() -> None:
