@@ -73,6 +73,16 @@ def test_recordings_become_a_partner_that_plays_at_once(tmp_path: Path, start: P
     assert scores["nats_per_step"] < 0.97 * scores["nats_per_step_before"]
     assert scores["general_nats_per_step"] < 1.02 * scores["general_nats_per_step_before"]
     assert "better on your held-out pieces" in made.output.splitlines()[-1]
+    assert "jamd listen --model recordings" in made.stdout
+    said = made.stderr.splitlines()
+    doing = [line for line in said if line.startswith(("judging", "the report"))]
+    assert doing == [
+        "judging: how far to go",
+        "judging: your held-out pieces",
+        "judging: what it knew before",
+        "the report: answers to held-out calls",
+        "the report: its page",
+    ]
     (run,) = runs.found(runs.default_folder())
     assert (run.folder / "report.html").is_file()
     call = write_song(tmp_path / "call.mid", scale_chords(60, bars=4))

@@ -62,7 +62,7 @@ ABOUT = {
 
 def figure_of(change: float, low: float = nan, high: float = nan) -> Comparison:
     """A comparison of your held-out pieces with this change in percent."""
-    return Comparison("your pieces", 9, Figure(2.0), Figure(1.8), Figure(change, low, high))
+    return Comparison("your pieces", 9, Figure(2.0), Figure(1.8), Figure(change, low, high), 42)
 
 
 BETTER, WORSE, UNSURE = figure_of(-11, -13, -9), figure_of(3, 1, 5), figure_of(-1, -2, 0.5)
@@ -204,16 +204,35 @@ def test_sums_of_other_lengths_and_pieces_without_steps_are_refused() -> None:
         (
             [BETTER, GENERAL],
             "models/mine",
-            "better on your pieces by 11.0 %, general music 0.8 % worse: written as models/mine",
+            "better on your pieces by 11.0 % (9.0 to 13.0 %, of 9 pieces, 42 notes),"
+            " general music 0.8 % worse (0.2 to 1.4 %): written as models/mine",
         ),
-        ([WORSE], None, "worse on your pieces by 3.0 %: default is kept"),
-        ([UNSURE], None, "not better on your pieces for sure (-2.0 to +0.5 %): default is kept"),
+        (
+            [WORSE],
+            None,
+            "worse on your pieces by 3.0 % (1.0 to 5.0 %, of 9 pieces, 42 notes): default is kept",
+        ),
+        (
+            [UNSURE],
+            None,
+            "not better on your pieces for sure (-2.0 to +0.5 %, of 9 pieces, 42 notes): default is kept",
+        ),
         (
             [BETTER, replace(UNSURE, name="general music")],
             "m",
-            "better on your pieces by 11.0 %, general music -1.0 %, which may be chance: written as m",
+            "better on your pieces by 11.0 % (9.0 to 13.0 %, of 9 pieces, 42 notes),"
+            " general music -1.0 %, which may be chance: written as m",
         ),
-        ([figure_of(-0.02, -0.03, -0.01)], "m", "better on your pieces by less than 0.1 %: written as m"),
+        (
+            [replace(figure_of(-0.02, -0.03, -0.01), pieces=2, notes=0)],
+            "m",
+            "better on your pieces by less than 0.1 % (0.0 to 0.0 %, of 2 pieces): written as m",
+        ),
+        (
+            [replace(figure_of(-3), pieces=1)],
+            "m",
+            "3.0 % better on your pieces, but one piece alone cannot tell that from chance: written as m",
+        ),
         ([], "models/mine", "nothing was held out to compare on: written as models/mine"),
     ],
 )
@@ -305,9 +324,10 @@ def test_the_page_begins_with_the_verdict_and_tells_everything(told: Report) -> 
     at = [
         said.index(words)
         for words in (
-            "better on your pieces by 11.0 %, general music 0.8 % worse",
+            "better on your pieces by 11.0 % (9.0 to 13.0 %, of 9 pieces, 42 notes), general music 0.8 %",
             "-11.0 %\n(-13.0 to -9.0)",
-            "2.250 at best, after 20 updates. The model before: 2.750.",
+            "Held out to tell when to stop, other music than what the models are compared on",
+            "2.250 at best, after 20 updates. The model before, on this music: 2.750.",
             f"1 {EVIL} bar 5",
             "Learned from: 1 recording, 120 notes. Held out: 1 recording, 80 notes.",
             "2 skipped",
@@ -317,6 +337,22 @@ def test_the_page_begins_with_the_verdict_and_tells_everything(told: Report) -> 
     ]
     assert at == sorted(at)
     assert "/home" not in said
+
+
+def test_a_report_says_how_to_play_the_new_model_where_there_is_one(told: Report) -> None:
+    mine = replace(told, play="/home/ann/my models/new one.safetensors")
+    assert "To play with it" not in Page(page(told, None)).said
+    said = Page(page(mine, None)).said
+    assert "In the model's folder:" in said
+    assert "jamd listen --model 'new one.safetensors'" in said
+    assert "/home" not in said
+    assert any(
+        "jamd listen --model '/home/ann/my models/new one.safetensors'" in line for line in spoken(mine)
+    )
+    named = replace(told, play="mine")
+    for said in (Page(page(named, None)).said, "\n".join(spoken(named))):
+        assert "jamd listen --model mine" in said
+        assert "folder:" not in said
 
 
 def test_more_than_two_hundred_recordings_are_counted(told: Report) -> None:

@@ -25,6 +25,7 @@ from jamd.models.mind import Mind
 from jamd.models.tokens import END, LOWEST_PITCH, key_of, offset_bin, offset_of, velocity_bin, velocity_of
 from jamd.music.note import REST, Frame, Onset
 from jamd.training.batches.batches import OWN, PLAYER, Conversation
+from jamd.training.fitting.showing import Track, untracked
 
 Floats = npt.NDArray[np.float32]
 UPDATES = 300
@@ -75,18 +76,18 @@ def spelt(frame: Frame) -> list[tuple[int, int, int]]:
     return [*bins, (END, 0, 0)]
 
 
-def questions_of(mind: Mind, conversations: Sequence[Conversation], most_courses: int = 16) -> Questions:
+def questions_of(
+    mind: Mind, conversations: Sequence[Conversation], most_courses: int = 16, track: Track = untracked
+) -> Questions:
     """Play conversations through and keep every vote on jamd's own frames. Those whose turns begin at the
     same steps go side by side."""
     groups: dict[tuple[int, ...], list[Conversation]] = {}
     for conversation in sorted(conversations, key=lambda c: c.steps):
         groups.setdefault(tuple(start for start, _ in conversation.turns), []).append(conversation)
-    asked = [
-        _ask(mind, group[i : i + most_courses])
-        for group in groups.values()
-        for i in range(0, len(group), most_courses)
+    together = [
+        group[i : i + most_courses] for group in groups.values() for i in range(0, len(group), most_courses)
     ]
-    return joined(asked)
+    return joined([_ask(mind, each) for each in track(together, description="what the memory would say")])
 
 
 def joined(asked: Sequence[Questions]) -> Questions:
@@ -176,7 +177,7 @@ def nats_per_step(questions: Questions, weights: MemoryWeights | None, echo: flo
         return _nats(_tensors(questions), table, powers, echo / (2 - echo)).item()
 
 
-def fit_memory(questions: Questions, updates: int = UPDATES) -> MemoryWeights:
+def fit_memory(questions: Questions, updates: int = UPDATES, track: Track = untracked) -> MemoryWeights:
     """The weights under which what came was likeliest."""
     chunks = [_tensors(chunk) for chunk in _chunks(questions)]
     table = torch.zeros(sum(SIZES))
@@ -186,7 +187,7 @@ def fit_memory(questions: Questions, updates: int = UPDATES) -> MemoryWeights:
     optimiser = torch.optim.Adam(weights, lr=0.1)
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates)
     order = np.random.default_rng(0)
-    for update in range(updates):
+    for update in track(range(updates), description="how far to trust it"):
         if update % len(chunks) == 0:
             turn = order.permutation(len(chunks))
         tensors = chunks[turn[update % len(chunks)]]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +20,19 @@ COLUMNS = (
 )
 
 
+Track = Callable[..., Any]
+"""Something like `rich.progress.track`."""
+
+
+def untracked(things: Iterable[Any], **shown: object) -> Iterable[Any]:
+    """What shows nothing."""
+    return things
+
+
+Step = Callable[[str], None]
+"""Is told what kind of step begins."""
+
+
 class Showing:
     """Nothing is shown where `quiet`: of several processes one speaks."""
 
@@ -30,10 +44,33 @@ class Showing:
         self.console.print(line, markup=False, soft_wrap=True, highlight=False)
 
     @contextmanager
-    def tracking(self) -> Iterator[Callable[..., Any]]:
-        """Something like `rich.progress.track`, for a while."""
+    def tracking(self) -> Iterator[Track]:
+        """Bars that move with what is gone through, for a while."""
         with Progress(*COLUMNS, console=self.console) as progress:
             yield progress.track
+
+    @contextmanager
+    def steps(self, doing: str, total: int) -> Iterator[Step]:
+        """A bar that moves with work of at most so many steps, for a while: it is told of each as it begins.
+        Where nothing moves, in a file or a pipe, each kind of step is a line."""
+        if not self.console.is_terminal:
+            told: set[str] = set()
+
+            def tell(what: str) -> None:
+                if what not in told:
+                    told.add(what)
+                    self.say(f"{doing}: {what}")
+
+            yield tell
+            return
+        with Progress(*COLUMNS, console=self.console) as progress:
+            task, begun = progress.add_task(doing, total=total), count()
+
+            def move(what: str) -> None:
+                progress.update(task, description=f"{doing}: {what}", completed=next(begun))
+
+            yield move
+            progress.update(task, description=doing, completed=total)
 
     @contextmanager
     def learning(self) -> Iterator[Callable[[fit.Progress], None]]:

@@ -20,13 +20,23 @@ Improvisers = Callable[[], Improviser]
 
 
 def answered(
-    cases: Sequence[Case], before: Improvisers, after: Improvisers, voice: Callable[[], Voice]
+    cases: Sequence[Case],
+    before: Improvisers,
+    after: Improvisers,
+    voice: Callable[[], Voice],
+    step: Callable[[str], None] = lambda what: None,
 ) -> tuple[Answered, ...]:
     """The first three cases, each answered by both models.
 
     `before` and `after` give an improviser that has heard nothing yet: with the same seed and wishes, or
-    chance is compared and not the models. Raises JamdError when a model fails.
+    chance is compared and not the models. `step` is told of each answer before it. Raises JamdError when a
+    model fails.
     """
+
+    def answer(case: Case, improvisers: Improvisers) -> Notes:
+        step("answers to held-out calls")
+        return _answer(case, improvisers, voice())
+
     return tuple(
         Answered(
             case.name,
@@ -34,8 +44,8 @@ def answered(
             case.steps / STEPS_PER_BEAT,
             case.call,
             case.answer,
-            _answer(case, before, voice()),
-            _answer(case, after, voice()),
+            answer(case, before),
+            answer(case, after),
         )
         for case in cases[:CALLS]
     )

@@ -76,9 +76,9 @@ def _judge(plan: Plan, corpus: Corpus, made: Personal, run: Run, began: float, s
     """What a run has learned is judged, written and told of. Raises JamdError where it is not written."""
     standing = plan.standing
     standing.begin(signals.JUDGING)
-    showing.say("judging")
     best = bundle.read(run.folder / runs.MODEL)
-    outcome = personal.outcome(made, best, plan.device)
+    with showing.steps("judging", personal.STEPS) as step:
+        outcome = personal.outcome(made, best, plan.device, step)
     new = _bundle(run.folder / runs.MODEL, made, best, outcome)
     with waiting_for(plan.output.parent):
         fault = judging.why_not(plan.place, run, made, outcome, plan.device)
@@ -91,7 +91,11 @@ def _judge(plan: Plan, corpus: Corpus, made: Personal, run: Run, began: float, s
                 plan.output.unlink()  # nobody but this run has put it there, before it was judged
             standing.decided, standing.written = True, fault is None
     standing.begin(signals.TELLING)
-    judging.report(plan, run, corpus, made, outcome, new, time.monotonic() - began, fault is None)
+    with showing.steps("the report", judging.STEPS) as step:
+        told = judging.told(
+            plan, run, corpus, made, outcome, new, time.monotonic() - began, fault is None, step
+        )
+    judging.show(told, run)
     if fault is not None:
         raise JamdError(fault)
     from_scratch.fail_if_failed(run, plan.output)

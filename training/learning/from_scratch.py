@@ -45,11 +45,13 @@ def train(
     standing = plan.standing
     if not neural:
         standing.begin(signals.COUNTING)
-        weights, settings, scores = count(music, showing.say)
+        with showing.tracking() as track:
+            weights, settings, scores = count(music, showing.say, track)
         header = {**card, "settings": settings, "scores": scores}
         standing.given = lambda: Bundle(plan.output, header, weights)
         standing.begin(signals.REMEMBERING)
-        whole = fit_memory(weights, header, music, showing.say)
+        with showing.tracking() as track:
+            whole = fit_memory(weights, header, music, showing.say, track)
         _write(plan, [plan.output], weights, whole, music.phrases(), "")
         click.echo(f"{plan.output}: {scores['nats_per_step']:.4f} nats a step on held-out pieces")
         return
@@ -81,7 +83,8 @@ def _make(plan: Plan, music: Music, run: runs.Run, showing: Showing) -> None:
     plan.standing.begin(signals.REMEMBERING)
     path = run.folder / runs.MODEL
     best = bundle.read(path)
-    header = fit_memory(best.weights, best.header, music, showing.say)
+    with showing.tracking() as track:
+        header = fit_memory(best.weights, best.header, music, showing.say, track)
     kept = f"; the new model is {path}"
     _write(plan, [path, plan.output], best.weights, header, music.phrases(), kept)
     nats_per_step = header["scores"]["nats_per_step"]

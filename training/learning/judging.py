@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -14,6 +15,7 @@ from jamd.models import bundle
 from jamd.models.bundle import Bundle
 from jamd.models.opening import open_mind
 from jamd.models.sampling import Knobs
+from jamd.options.model import models_folder
 from jamd.training.batches.conversations import Conversation
 from jamd.training.batches.split import hashes_of
 from jamd.training.fitting import networks, tuning
@@ -27,6 +29,8 @@ from jamd.training.report import files, terminal
 from jamd.training.report.report import Read, Report, read_of, verdict
 from jamd.training.runs.runs import MODEL, Run
 
+STEPS = 2 * answers.CALLS + 1
+"""Of a report: so many answers and a page."""
 MOST_ROWS = 1000
 """Recordings that a report has a row for."""
 WIDE_COLUMNS = 140
@@ -78,7 +82,7 @@ def _nats_per_step(model: Bundle, asked: Sequence[Sequence[Conversation]], devic
     return float(nats.sum() / steps.sum())
 
 
-def report(
+def told(
     plan: Plan,
     run: Run,
     corpus: Corpus,
@@ -87,16 +91,20 @@ def report(
     new: Bundle,
     seconds: float,
     written: bool,
-) -> None:
-    """Tell how it went, in the run folder and in the terminal. Raises JamdError."""
+    step: Callable[[str], None],
+) -> Report:
+    """How it went, written into the run folder. `step` is told of each step, of STEPS at most. Raises
+    JamdError."""
     start, comparisons = made.start, (outcome.own, outcome.general)
     calls = answers.answered(
         cases_of(list(made.split.judging), answers.CALLS),
         _improvisers(start),
         _improvisers(new),
         lambda: Voice(0, 1.0),
+        step,
     )
-    told = Report(
+    step("its page")
+    report = Report(
         model=plan.output.stem,
         start_model=start.name,
         created=plan.created,
@@ -112,12 +120,23 @@ def report(
         start_nats_per_step=outcome.watched_before,
         answered=calls,
         verdict=verdict(comparisons, start.name, plan.output.stem if written else None),
+        play=_name_of(plan.output) if written else "",
     )
-    page = files.write(run.folder, told)
+    files.write(run.folder, report)
+    return report
+
+
+def _name_of(model: Path) -> str:
+    """What `--model` calls it: one that is among the user's own goes by its name alone."""
+    return model.stem if model.parent.resolve() == models_folder().resolve() else str(model)
+
+
+def show(report: Report, run: Run) -> None:
+    """A report in the terminal."""
     console = Console()
     if not console.is_terminal:  # in a file or a pipe, nothing need be broken
         console.width = max(console.width, WIDE_COLUMNS)
-    terminal.show(told, console, page)
+    terminal.show(report, console, run.folder / files.PAGE)
 
 
 def _improvisers(model: Bundle) -> Callable[[], Improviser]:

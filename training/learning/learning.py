@@ -24,6 +24,7 @@ from jamd.smf import midifile
 from jamd.system.fallback import write_again
 from jamd.training.fitting import checkpoint, fit, networks
 from jamd.training.fitting.diary import RunDiary
+from jamd.training.fitting.showing import Track, untracked
 from jamd.training.learning.music import Music
 from jamd.training.runs import processes, runs
 from jamd.training.runs.run_lock import locked
@@ -269,7 +270,9 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
                     yield f"{key} {was.get(key)}, not {is_now.get(key)}"
 
 
-def fit_memory(weights: Weights, header: Mapping[str, Any], music: Music, say: Say) -> dict[str, Any]:
+def fit_memory(
+    weights: Weights, header: Mapping[str, Any], music: Music, say: Say, track: Track = untracked
+) -> dict[str, Any]:
     """The header with the weights of the session memory that suit this model, fitted on the held-out music,
     and what they are worth there."""
     from dataclasses import asdict
@@ -280,18 +283,20 @@ def fit_memory(weights: Weights, header: Mapping[str, Any], music: Music, say: S
     plain = {name: value for name, value in header.items() if name not in ("memory", "key")}
     mind = open_mind(Bundle(Path("memory"), plain, weights), "cpu")
     say("fitting the session memory")
-    asked = questions_of(mind, music.held_out)
+    asked = questions_of(mind, music.held_out, track=track)
     if not asked.chance.min() > 0:
         say("the session memory is left out: this model holds some of the held-out music to be impossible")
         return dict(header)
-    fitted = fit_weights(asked)
+    fitted = fit_weights(asked, track=track)
     alone, together = nats_per_step(asked, None), nats_per_step(asked, fitted)
     say(f"held out: {alone:.4f} nats/step in keys, {together:.4f} with the memory")
     scores = {**header.get("scores", {}), "key_nats_per_step_with_memory": together}
     return {**header, "scores": scores, "memory": asdict(fitted)}
 
 
-def count(music: Music, say: Say) -> tuple[Weights, dict[str, int], dict[str, float]]:
+def count(
+    music: Music, say: Say, track: Track = untracked
+) -> tuple[Weights, dict[str, int], dict[str, float]]:
     """A Markov mind of the music: its tables, its settings, and its scores."""
     from jamd.models.markov import Markov
     from jamd.training.fitting import blending, counting
@@ -301,5 +306,5 @@ def count(music: Music, say: Say) -> tuple[Weights, dict[str, int], dict[str, fl
     tables = counting.count(music.learned())
     blend = blending.fit_blend(tables, music.held_out)
     weights: dict[str, Any] = {**tables, "blend": blend.astype(np.float32)}
-    nats = nats_per_step(questions_of(Markov(**weights), music.held_out), None)
+    nats = nats_per_step(questions_of(Markov(**weights), music.held_out, track=track), None)
     return weights, {}, {"nats_per_step": nats}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -33,6 +33,8 @@ BATCH = 16
 OWN, GENERAL = "your held-out pieces", "what it knew before"
 KEPT_GROUPS, REHEARSED_GROUPS = range(0, 4), range(4, 14)
 """Of what the start model plays with itself: what judges, and what is rehearsed."""
+STEPS = 2 * (1 + len(tuning.WAYS)) + 1 + 2 * 2
+"""Scorings that tell the outcome, at most."""
 MOST_NAMED = 10_000
 """Pieces that a bundle lists; of more it has one hash."""
 
@@ -181,14 +183,18 @@ def known(header: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(data.get("learned_before", [])).union(*told)
 
 
-def outcome(personal: Personal, best: Bundle, device: torch.device) -> Outcome:
+def outcome(
+    personal: Personal, best: Bundle, device: torch.device, step: Callable[[str], None] = lambda what: None
+) -> Outcome:
     """How far to go towards what was learned, and what that is worth beside the start. `best` is what a run
-    has: its best weights, or, where it was judged before, those that came of them."""
+    has: its best weights, or, where it was judged before, those that came of them. `step` is told of each
+    scoring before it, of STEPS at most."""
     start = personal.start
     model = networks.build(start.header["arch"], start.settings, 0.0).to(device)
 
     def nats_per_step(asked: Sequence[Conversation]) -> Callable[[Weights], float]:
         def score(weights: Weights) -> float:
+            step("how far to go")
             steps, nats = tuning.costs(put(model, weights), [asked], device)
             return float(nats.sum() / steps.sum())
 
@@ -201,9 +207,10 @@ def outcome(personal: Personal, best: Bundle, device: torch.device) -> Outcome:
         weights = tuning.between(start.weights, weights, way)
     kept = [[conversation] for conversation in personal.kept]
     own, general = (
-        beside(name, model, asked, start.weights, weights, device)
+        beside(name, model, asked, start.weights, weights, device, step)
         for name, asked in ((OWN, personal.judging), (GENERAL, kept))
     )
+    own = replace(own, notes=notes_of(personal.split.judging))
     return Outcome(weights, way, watched(start.weights), own, general)
 
 
@@ -220,9 +227,12 @@ def beside(
     before: Weights,
     after: Weights,
     device: torch.device,
+    step: Callable[[str], None],
 ) -> Comparison:
     """Two sets of weights on the same music, by piece."""
+    step(name)
     steps, first = tuning.costs(put(model, before), asked, device)
+    step(name)
     _, second = tuning.costs(put(model, after), asked, device)
     scored = steps > 0
     return compared(name, steps[scored], first[scored], second[scored])

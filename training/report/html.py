@@ -56,6 +56,7 @@ def page(report: Report, rolls: bytes | None) -> str:
     lines = curves(curve) if curve else None
     parts = [
         _section(words.before_and_after(report)),
+        _section(play) if (play := words.play(report)) else "",
         _section(words.curves(report), _image(lines, "svg+xml", "curves", "the losses over the updates")),
         _section(
             words.answers(report),

@@ -35,7 +35,7 @@ def to_json(report: Report) -> dict[str, Any]:
     """A report as a JSON document; numbers that are none are null."""
     return {
         "format": FORMAT,
-        **{name: getattr(report, name) for name in PLAIN},
+        **{name: getattr(report, name) for name in (*PLAIN, "play")},
         "start_nats_per_step": _number(report.start_nats_per_step),
         "read": [asdict(row) for row in report.read],
         "skipped": [{"where": file.where, "reason": file.reason} for file in report.skipped],
@@ -43,6 +43,7 @@ def to_json(report: Report) -> dict[str, Any]:
             {
                 "name": comparison.name,
                 "pieces": comparison.pieces,
+                "notes": comparison.notes,
                 **{name: _figure(getattr(comparison, name)) for name in FIGURES},
             }
             for comparison in report.comparisons
@@ -67,6 +68,7 @@ def from_json(document: Any, where: str) -> Report:
             raise JamdError(f"{where} was written by a newer jamd")
         return Report(
             **{name: document[name] for name in PLAIN},
+            play=document.get("play", ""),  # the first reports had none
             start_nats_per_step=_read_number(document["start_nats_per_step"]),
             read=tuple(Read(**row) for row in document["read"]),
             skipped=tuple(Skipped(**file) for file in document["skipped"]),
@@ -85,7 +87,7 @@ def _comparison(row: Mapping[str, Any]) -> Comparison:
         name: Figure(*(_read_number(row[name][side]) for side in ("value", "low", "high")))
         for name in FIGURES
     }
-    return Comparison(row["name"], row["pieces"], **figures)
+    return Comparison(row["name"], row["pieces"], notes=row.get("notes", 0), **figures)
 
 
 def _answered(row: Mapping[str, Any]) -> Answered:

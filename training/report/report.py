@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from jamd.counted import counted
 from jamd.music.measures import Floats
 from jamd.music.note import Note
 from jamd.music.transport import Metre
@@ -41,13 +42,21 @@ class Read:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Nats a step on some held-out music, by the model that was there before and by the new one, and the
-    change in percent: below zero the new one is better. Of one piece there are no intervals."""
+    change in percent: below zero the new one is better. Of one piece there are no intervals. `notes` is how
+    many are in the music, 0 where that is not known."""
 
     name: str
     pieces: int
     before: Figure
     after: Figure
     change_percent: Figure
+    notes: int = 0
+
+    @property
+    def amount(self) -> str:
+        """How much music it was."""
+        notes = f", {counted(self.notes, 'note')}" if self.notes else ""
+        return counted(self.pieces, "piece") + notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,8 @@ class Report:
     start_nats_per_step: float
     answered: tuple[Answered, ...]
     verdict: str
+    play: str = ""
+    """What `jamd listen --model` calls the new model; "" where it was not written."""
 
 
 def read_of(piece: QuantisedPiece, name: str, beat_track: bool, held_out: bool) -> Read:
@@ -156,10 +167,10 @@ def _first_told(comparison: Comparison) -> str:
         way = "better" if change.value < 0 else "worse" if change.value > 0 else "different"
         return f"{_percent(change.value)} {way} on {name}, but one piece alone cannot tell that from chance"
     if is_better(comparison):
-        return f"better on {name} by {_percent(change.value)}"
+        return f"better on {name} by {_percent(change.value)} ({_sizes(change)}, of {comparison.amount})"
     if change.low > 0:
-        return f"worse on {name} by {_percent(change.value)}"
-    return f"not better on {name} for sure ({interval(change, 1)} %)"
+        return f"worse on {name} by {_percent(change.value)} ({_sizes(change)}, of {comparison.amount})"
+    return f"not better on {name} for sure ({interval(change, 1)} %, of {comparison.amount})"
 
 
 def _told(comparison: Comparison) -> str:
@@ -168,12 +179,18 @@ def _told(comparison: Comparison) -> str:
         return f"no figures on {name}"
     if np.isnan(change.low) or change.low <= 0 <= change.high:
         return f"{name} {signed(change.value)} %, which may be chance"
-    return f"{name} {_percent(change.value)} {'better' if change.value < 0 else 'worse'}"
+    return f"{name} {_percent(change.value)} {'better' if change.value < 0 else 'worse'} ({_sizes(change)})"
 
 
 def _percent(value: float) -> str:
     size = abs(value)
     return f"{size:.1f} %" if size >= SMALLEST_PERCENT else "less than 0.1 %"
+
+
+def _sizes(figure: Figure) -> str:
+    """The bounds of a change that is for the better or for the worse throughout, the lesser first."""
+    least, most = sorted((abs(figure.low), abs(figure.high)))
+    return f"{least:.1f} to {most:.1f} %"
 
 
 def signed(value: float, places: int = 1) -> str:

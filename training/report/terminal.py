@@ -35,6 +35,8 @@ def show(report: Report, console: Console, page: Path | None = None) -> None:
         _line(line, console)
     _section(words.answers(report), console)
     _section(words.before_and_after(report), console)
+    if play := words.play(report, with_folders=True):
+        _section(play, console)
     console.print()
     if page is not None:
         _line(f"The same as a page, with pictures: {plain(str(page))}", console)

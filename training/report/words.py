@@ -40,7 +40,7 @@ def before_and_after(report: Report) -> Section:
         lines.append("With fewer than ten pieces an interval is rough, and rather too narrow.")
     rows = tuple(_comparison(comparison) for comparison in report.comparisons)
     models = f"before: {plain(report.start_model)}", f"after: {plain(report.model)}"
-    headings = ("music", "change", *models, "pieces")
+    headings = ("music", "change", *models, "pieces", "notes")
     return Section(title, tuple(lines), headings, rows, 1)
 
 
@@ -60,11 +60,26 @@ def _comparison(comparison: Comparison) -> tuple[str, ...]:
         nats(comparison.before),
         nats(comparison.after),
         str(comparison.pieces),
+        str(comparison.notes or ""),
     )
 
 
 def _in_brackets(figure: Figure, bounds: str) -> str:
     return "" if np.isnan(figure.low) else f"\n({bounds})"
+
+
+def play(report: Report, with_folders: bool = False) -> Section | None:
+    """How to hear the new model; None where there is none."""
+    if not report.play:
+        return None
+    name = report.play if with_folders else _last_name(report.play)
+    lines = () if name == report.play else ("In the model's folder:",)
+    model = shlex.quote(plain(name))
+    rows = (
+        ("with your keyboard", f"jamd listen --model {model}"),
+        ("with nothing plugged in", f"jamd jam --model {model}"),
+    )
+    return Section("To play with it", lines, rows=rows)
 
 
 def curves(report: Report) -> Section:
@@ -75,11 +90,12 @@ def curves(report: Report) -> Section:
         return Section(title, ("No loss was written down.",))
     first = curve.held_out[np.isfinite(curve.held_out)][0]
     lines = [
-        f"Held out: {first:.3f} nats a step at first, {curve.held_out[curve.best]:.3f} at best,"
+        "Held out to tell when to stop, other music than what the models are compared on:"
+        f" {first:.3f} nats a step at first, {curve.held_out[curve.best]:.3f} at best,"
         f" after {counted(round(curve.updates[curve.best]), 'update')}."
     ]
     if np.isfinite(report.start_nats_per_step):
-        lines.append(f"The model before: {report.start_nats_per_step:.3f}.")
+        lines.append(f"The model before, on this music: {report.start_nats_per_step:.3f}.")
     return Section(title, tuple(lines))
 
 
