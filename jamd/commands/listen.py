@@ -27,7 +27,7 @@ PROFILE = "me"
 EXAMPLES = (
     ("jamd listen --in Keystation --out FLUID", "trade two bars each, by part of the ports' names"),
     ("jamd listen --mode duet --tempo auto --key auto", "play together, in your tempo and your key"),
-    ("jamd listen --preset trading-fours --sync midi", "four bars each, in the time of a DAW"),
+    ("jamd listen --preset fours --sync midi", "trade fours, in the time of a DAW"),
 )
 
 

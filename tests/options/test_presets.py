@@ -98,7 +98,7 @@ def played(name: str, script: list[list[Received]], bars: int) -> list[tuple[int
 
 
 def test_those_that_ship() -> None:
-    assert [*shipped()] == ["trading-fours", "ballad-duet", "blues", "waltz", "carry-on-alone"]
+    assert [*shipped()] == ["fours", "ballad", "blues", "waltz", "solo"]
     for name, options in shipped().items():
         listening("--preset", name)
         assert "tempo" not in options  # which is the player's
@@ -108,7 +108,7 @@ def test_trading_fours_takes_four_bars_and_gives_four() -> None:
     """The pickup in bar 8 belongs to the player's next four, and cuts nobody off."""
     script = [at(bar) for bar in (1, 2, 3, 4)] + [at(8, 4.5), at(9), at(10)]
     four_bars = [(5, 1, "on", 60), (9, 1, "off", 60)]
-    assert played("trading-fours", script, 13) == [*four_bars, (13, 1, "on", 60), (14, 1, "off", 60)]
+    assert played("fours", script, 13) == [*four_bars, (13, 1, "on", 60), (14, 1, "off", 60)]
 
 
 def test_a_line_of_the_blues_is_two_bars_sung_and_two_bars_answered() -> None:
@@ -133,14 +133,14 @@ def test_a_waltz_has_phrases_of_four_bars_in_three() -> None:
 
 
 def test_a_ballad_is_played_together_from_the_first_bar_on() -> None:
-    notes = played("ballad-duet", [at(bar, pitch=72, length=4) for bar in (1, 2)], 3)
+    notes = played("ballad", [at(bar, pitch=72, length=4) for bar in (1, 2)], 3)
     struck = [(bar, beat) for bar, beat, what, _ in notes if what == "on"]
     assert struck[0] == (1, 2)
     assert struck[1:4] == [(1, 3), (1, 4), (2, 1)]
 
 
 def test_jamd_carries_on_after_a_rest_of_four_beats_and_yields() -> None:
-    notes = played("carry-on-alone", [at(1, length=1), at(1, 2, length=1), at(4, 1.5)], 4)
+    notes = played("solo", [at(1, length=1), at(1, 2, length=1), at(4, 1.5)], 4)
     struck = [(bar, beat) for bar, beat, what, _ in notes if what == "on"]
     assert struck[0] == (2, 3)
     assert struck[-1] == (4, 1)
@@ -209,8 +209,8 @@ def test_one_s_own_may_have_any_option_and_stand_in_the_place_of_one_that_ships(
 def test_an_unknown_one_is_said_in_one_line() -> None:
     for asked, right in (
         ("blus", "did you mean 'blues'?"),
-        ("Trading Fours", "did you mean 'trading-fours'?"),
-        ("polka", "the presets are: trading-fours, ballad-duet, blues, waltz, carry-on-alone"),
+        ("My_Blues", "did you mean 'blues'?"),
+        ("polka", "the presets are: fours, ballad, blues, waltz, solo"),
     ):
         for command in (["listen"], ["jam"], ["render", "a.mid", "-o", "b.mid"], ["config"]):
             result = run(*command, "--preset", asked)
@@ -276,7 +276,7 @@ def test_the_config_says_what_a_preset_sets_and_which_there_are() -> None:
     mine = json.loads(run("config", "--preset", "gig", "--json").stdout)["listen"]
     assert next(each for each in mine if each["key"] == "bars")["source"] == f"{file} line 4, preset gig"
     shown = run("config", "--preset", "blues").stdout
-    for words in ("preset blues", "trading-fours", "bars 1", "program"):
+    for words in ("preset blues", "fours", "bars 1", "program"):
         assert words in shown
 
 
@@ -366,10 +366,10 @@ def test_a_program_picks_the_preset_of_its_number() -> None:
 def test_a_key_picks_the_next_and_a_controller_one_by_its_place() -> None:
     own(BIND)
     key = [note(seconds, 0, seconds + 0.1) for seconds in (1.5, 1.7)]
-    assert playing_on([at(1), key[0]], 2)[1]["preset"] == "trading-fours"
-    assert playing_on([at(1), *key], 2)[1]["preset"] == "ballad-duet"
-    assert playing_on([at(1), cc(1.5, 20, 127)], 2)[1]["preset"] == "carry-on-alone"
-    assert playing_on([at(1), cc(1.5, 20, 127), key[1]], 2)[1]["preset"] == "trading-fours"
+    assert playing_on([at(1), key[0]], 2)[1]["preset"] == "fours"
+    assert playing_on([at(1), *key], 2)[1]["preset"] == "ballad"
+    assert playing_on([at(1), cc(1.5, 20, 127)], 2)[1]["preset"] == "solo"
+    assert playing_on([at(1), cc(1.5, 20, 127), key[1]], 2)[1]["preset"] == "fours"
 
 
 def test_a_number_that_no_preset_has_picks_none() -> None:
@@ -381,7 +381,7 @@ def test_one_s_own_come_first_in_the_order_of_the_file() -> None:
     own(BIND + "[preset.b]\nfeel = 0.2\n[preset.a]\nfeel = 0.1\n")
     assert playing_on([at(1), program(1.5, 1)], 2)[1]["feel"] == 0.2
     assert playing_on([at(1), program(1.5, 2)], 2)[1]["feel"] == 0.1
-    assert playing_on([at(1), program(1.5, 3)], 2)[1]["preset"] == "trading-fours"
+    assert playing_on([at(1), program(1.5, 3)], 2)[1]["preset"] == "fours"
 
 
 @pytest.mark.parametrize("thru", [Thru.OFF, Thru.ALL])
@@ -401,7 +401,7 @@ def test_no_note_hangs_when_another_mode_is_picked_in_the_middle_of_an_answer() 
             (bar(3), "on", 60),
             (round(bar(3) + 0.3, 6), "off", 60),
         ]
-    heard, _ = playing_on([at(1), program(bar(1.9), BLUES)], 5, "--preset", "ballad-duet")
+    heard, _ = playing_on([at(1), program(bar(1.9), BLUES)], 5, "--preset", "ballad")
     sounding: set[int] = set()
     for _, what, pitch in (event for event in heard if event[1] in ("on", "off")):
         (sounding.add if what == "on" else sounding.discard)(pitch)
@@ -429,7 +429,7 @@ def test_all_is_as_the_preset_has_it_whatever_was_turned_by_hand() -> None:
 
 def test_what_the_preset_before_set_is_gone() -> None:
     own(BIND)
-    knobs = playing_on([at(1), program(1.5, BLUES)], 2, "--preset", "ballad-duet")[1]
+    knobs = playing_on([at(1), program(1.5, BLUES)], 2, "--preset", "ballad")[1]
     assert (knobs["density"], knobs["register"], knobs["mode"]) == (1, 0, "answer")
 
 
@@ -497,7 +497,7 @@ def test_one_that_does_not_fit_changes_nothing_and_is_said(caplog: pytest.LogCap
 
 def test_of_many_that_are_picked_at_once_the_last_counts() -> None:
     reloader, posted, done = Reloader(listening(), check), list[Event](), threading.Event()
-    for name in ("waltz", "ballad-duet", "blues"):
+    for name in ("waltz", "ballad", "blues"):
         reloader.pick(name)
 
     def post(event: Event) -> None:
