@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
+import mido
+
 from jamd.clock import SystemClock
 from jamd.counted import counted
 from jamd.engine.account import Recorder as AnyRecorder
@@ -54,13 +56,15 @@ class Session:
     models: tuple[Sequence[str], str, Improvisers] | None = None
     """The names to choose from, the one that plays, and how each is loaded."""
     stand_ins: Sequence[StandIn] = ()
+    page: AnyRecorder | None = None
+    """Is told all that goes into the session's file, too."""
 
 
 @contextmanager
 def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]:
     """An engine on the system's clock that plays to `port`, with its recorder running."""
     clock, cores, rig = SystemClock(), model_cores(), session.rig or Rig()
-    output = Output(port, clock, session.trace)
+    output = Output(port, clock, session.trace, rig.early_seconds)
     processes: list[ProcessWorker] = []
 
     def make_worker(improvisers: Callable[[], Improviser]) -> MakeWorker:
@@ -80,6 +84,8 @@ def live_engine(session: Session, port: Port) -> Iterator[tuple[Engine, Output]]
             stack.enter_context(keeping)
             recorder = takes = Takes(keeping, lambda: keeping.path, transport.tempo, transport.metre)
             rig.desk.save = takes.save
+        if session.page is not None:
+            recorder = Tee(recorder, session.page)
         engine = Engine(
             clock,
             session.sync,
@@ -110,6 +116,29 @@ class Nowhere:
     """A port that leads nowhere."""
 
     def send(self, message: object) -> None: ...
+
+
+class Tee:
+    """Two recorders that are told the same."""
+
+    def __init__(self, *recorders: AnyRecorder) -> None:
+        self._recorders = recorders
+
+    def record(self, part: str, beats: float, message: mido.Message) -> None:
+        for recorder in self._recorders:
+            recorder.record(part, beats, message)
+
+    def tempo(self, beats: float, tempo: float) -> None:
+        for recorder in self._recorders:
+            recorder.tempo(beats, tempo)
+
+    def metre(self, beats: float, metre: Metre) -> None:
+        for recorder in self._recorders:
+            recorder.metre(beats, metre)
+
+    def turn(self, beats: float, turn: Turn) -> None:
+        for recorder in self._recorders:
+            recorder.turn(beats, turn)
 
 
 class NoRecorder:

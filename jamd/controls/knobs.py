@@ -62,6 +62,16 @@ class Knob:
             return math.log(number / self.low) / math.log(self.high / self.low)
         return (number - self.low) / (self.high - self.low)
 
+    def held_to(self, value: object) -> Value | None:
+        """A value from outside, held to the range or found among the choices; None if it is none. Not for
+        actions."""
+        if self.choices:
+            return next((choice for choice in self.choices if choice == value), None)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return None
+        number = min(max(float(value), self.low), self.high)
+        return float(round(number)) if self.whole else number
+
     def after(self, value: Value) -> Value:
         """The choice after this one, the first after the last and where it is none of them."""
         if isinstance(value, str) and value not in self.choices:

@@ -19,6 +19,8 @@ from jamd.mind.minds import Loaded, Minds
 from jamd.mind.settings import Settings, turned
 from jamd.sync.source import Sync
 
+MODEL = "model"
+"""What is turned to a model's name, by those who know the names: no control does."""
 SETTINGS = ("temperature", "density", "register", "echo")
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,9 @@ class Rack(Protocol):
 
     def ask(self, by: int, minds: Minds) -> None:
         """Load the model so many places further on; it comes back as Loaded."""
+
+    def choose(self, name: str, minds: Minds) -> None:
+        """Load the model of that name, if there is such; it comes back as Loaded."""
 
     def stand_in(self, minds: Minds) -> bool:
         """Load a model for one that fails; it comes back as Loaded. False if there is none."""
@@ -126,12 +131,21 @@ class Desk:
         if isinstance(order, Picked):
             self._set(order.preset, partner, sync, seconds)
             return
-        knob, value = self._bindings.knob(order.knob), order.value
+        if order.knob == MODEL and self.rack is not None:
+            self.rack.choose(str(order.value), partner.minds)
+            return
+        if order.knob not in KNOBS:
+            log.warning("there is no knob %r", order.knob)
+            return
+        knob = self._bindings.knob(order.knob)
         if knob.kind == "action":
             self._act(knob.name, partner, sync, output, seconds)
             return
+        next_one = order.value is None and bool(knob.choices)
+        value = knob.after(self.values.get(knob.name, "")) if next_one else knob.held_to(order.value)
         if value is None:
-            value = knob.after(self.values.get(knob.name, ""))
+            log.warning("%s cannot be %r: it is %s", knob.name, order.value, knob.range)
+            return
         if knob.name == "preset":
             if self._pick is not None:
                 self._pick(str(value))

@@ -81,10 +81,11 @@ class Engine:
         self._partner = Partner(clock, self._transport, form, part, minds, recorder)
         self._metronome: Metronome | None = None
         if rig.click is not None:
-            self._metronome = Metronome(rig.click, self._pass_on, rig.early_seconds, rig.click_until_step)
+            self._metronome = Metronome(rig.click, self._click, rig.early_seconds, rig.click_until_step)
         self._waiting: deque[tuple[mido.Message, float]] = deque(maxlen=WAITING)  # for the grid to begin
         self._marks = Marks(recorder, self._transport)
         self._told_jump = False
+        self._replanned = False  # since it was shown
         self._rest_seconds: float | None = None  # when the turn is over, if the grid does not go on before
         self._shown: deque[tuple[Frame, Frame]] = deque(maxlen=SHOWN_STEPS)
         rig.desk.begin(self._partner, sync)
@@ -139,6 +140,7 @@ class Engine:
                 log.warning("MIDI clock comes in and is not followed: the time is %s", self._sync.name)
             case Predicted():
                 self._partner.predicted(event)
+                self._replanned = True
             case Failed():
                 self._partner.failed(event)
             case Turned() | Reloaded() | Picked():
@@ -174,6 +176,9 @@ class Engine:
                 self._partner.look(self._roll.frame)
             else:
                 self._close_step()
+
+        if self._replanned and self._rig.shown is not None and self.inbox.empty():
+            self._show()
 
     def _hush(self, then: Callable[[], None]) -> None:
         """Silence, do this, and go on where the grid is by then. What was passed through is ended where it
@@ -221,6 +226,10 @@ class Engine:
     def _pass_on(self, message: mido.Message, played_on: int | None = None) -> None:
         """Send what is not jamd's part."""
         for sent in self._output.pass_on(message, played_on):
+            self._returns.passed.sent(sent, self._clock.now())
+
+    def _click(self, message: mido.Message, due_seconds: float | None) -> None:
+        for sent in self._output.pass_on(message, intended_seconds=due_seconds):
             self._returns.passed.sent(sent, self._clock.now())
 
     def _hear(self, message: mido.Message, seconds: float) -> None:
@@ -364,4 +373,13 @@ class Engine:
             own=tuple(own for _, own in self._shown),
             source=self._sync.name,
             knobs=tuple(self._rig.desk.values.items()),
+            anchor=(transport.anchor_seconds, transport.anchor_step),
+            running=self._running,
+            end_step=partner.turns.end_step,
+            looping=partner.looping,
+            held=self._roll.sounding,
+            planned=partner.part.planned(partner.step) if self._rig.shown is not None else (),
         )
+        self._replanned = False
+        if self._rig.shown is not None:
+            self._rig.shown(self.snapshot)

@@ -18,6 +18,9 @@ MOST_WAITING, MOST_ENDS_WAITING = 10_000, 50_000
 """Messages that may wait for the engine, however long it is held up: so many until a note-on is left out, and
 more until anything is, lest a key that was let go be held for ever."""
 
+OLDEST_SECONDS = 0.25
+"""So old may a message be that was stamped elsewhere; one that claims more is taken for as old."""
+
 
 class Intake:
     """The callbacks of MIDI inputs, and the inbox that they fill."""
@@ -37,6 +40,12 @@ class Intake:
         elif not self._unheeded:
             self._unheeded = True
             self.inbox.put(Unheeded())
+
+    def receive_at(self, message: mido.Message, seconds: float) -> None:
+        """The same of what was stamped where it was played, a little before: a page's keys."""
+        now = self._clock.now()
+        most = MOST_WAITING if message.type == "note_on" else MOST_ENDS_WAITING
+        self._put(Received(min(max(seconds, now - OLDEST_SECONDS), now), message), most)
 
     def receive_clock(self, message: mido.Message) -> None:
         """The same of an input with a master's clock, of which all else is passed over."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +23,12 @@ class Port(Protocol):
     """What mido's output ports offer."""
 
     def send(self, message: mido.Message) -> None: ...
+
+
+class TimedPort(Port, Protocol):
+    """A port that is told when a message is to be heard, and sees to it: a page, by its audio clock."""
+
+    def send_at(self, message: mido.Message, seconds: float) -> None: ...
 
 
 class Lines(Protocol):
@@ -45,8 +52,13 @@ class Jitter:
 class Output:
     """Sends, keeps what is sounding and how late each event left. `trace` gets one JSON line an event."""
 
-    def __init__(self, port: Port, clock: Clock, trace: Lines | None = None) -> None:
+    def __init__(
+        self, port: Port | TimedPort, clock: Clock, trace: Lines | None = None, early_seconds: float = 0.0
+    ) -> None:
+        """`early_seconds` is how long before it is to be heard a message is sent."""
         self._port, self._clock, self._trace = port, clock, trace
+        self._send_at: Callable[[mido.Message, float], object] | None = getattr(port, "send_at", None)
+        self._early_seconds = early_seconds
         self._sounding: dict[tuple[int, int], None] = {}  # channel, pitch; in the order they began
         self._passed: dict[tuple[int, int], int] = {}  # the same of what is passed through: whose channel's
         self._channels: set[int] = set()
@@ -69,7 +81,7 @@ class Output:
             self.notes += 1
         elif message.type == "note_off" and (message.channel, message.note) not in self._sounding:
             return False
-        self._send(message)
+        self._send(message, intended_seconds)
         self._lateness[self._sent % REMEMBERED] = lateness
         self._sent += 1
         if self._trace is not None:
@@ -77,22 +89,32 @@ class Output:
             self._trace.write(_line(intended_seconds, actual, message))
         return True
 
-    def _send(self, message: mido.Message) -> None:
+    def _send(self, message: mido.Message, intended_seconds: float | None = None) -> None:
         # Counted as sounding before it leaves: if the port fails half-way, the note-off is still sent.
         if message.type == "note_on":
             self._sounding[message.channel, message.note] = None
             self._channels.add(message.channel)
-        self._port.send(message)
+        self._put(message, intended_seconds)
         if message.type == "note_off":
             self._sounding.pop((message.channel, message.note), None)
+
+    def _put(self, message: mido.Message, intended_seconds: float | None) -> None:
+        """To the port, with the instant at which it is to be heard if that is not now."""
+        if self._send_at is None or intended_seconds is None:
+            self._port.send(message)
+        else:
+            self._send_at(message, intended_seconds + self._early_seconds)
 
     def passes(self, message: mido.Message) -> bool:
         """Whether this note was passed on and still sounds."""
         return (message.channel, message.note) in self._passed
 
-    def pass_on(self, message: mido.Message, played_on: int | None = None) -> list[mido.Message]:
-        """Send what the player plays at once; what was sent. `played_on` is its own channel, if it was moved.
-        It is not jamd's: what silences jamd leaves it sounding, and what lets go of it leaves jamd's."""
+    def pass_on(
+        self, message: mido.Message, played_on: int | None = None, intended_seconds: float | None = None
+    ) -> list[mido.Message]:
+        """Send what is not jamd's, such as what the player plays, at once; what was sent. `played_on` is its
+        own channel, if it was moved; `intended_seconds` is said of a click, which is sent early, too. What
+        silences jamd leaves it sounding, and what lets go of it leaves jamd's."""
         source = message.channel if played_on is None else played_on
         sent, over = [message], set()
         match message.type:
@@ -110,7 +132,7 @@ class Output:
             sent = [mido.Message("note_off", channel=c, note=pitch) for c, pitch in sorted(over)] + sent
         self._channels.add(message.channel)
         for each in sent:
-            self._port.send(each)
+            self._put(each, intended_seconds)
         for key in over:
             self._passed.pop(key, None)
         return sent

@@ -191,6 +191,10 @@ class Part:
         """What jamd plays in a step that is not planned anew."""
         return self._frames.get(step, REST) if step < self._next else REST
 
+    def planned(self, open_step: int) -> tuple[tuple[int, Frame], ...]:
+        """What is meant to be played from the open step on, by step."""
+        return tuple((step, frame) for step, frame in sorted(self._frames.items()) if step >= open_step)
+
     def close(self, step: int) -> Frame:
         """What jamd played in a step that is over."""
         self._frames.pop(step - KEPT_STEPS, None)
@@ -214,6 +218,7 @@ class Part:
         self._number += 1
         worker.cancel()
         self._next = min(self._next, open_step + 1)
+        self._frames = {step: frame for step, frame in self._frames.items() if step <= open_step}
         self.silence(open_step, transport)
 
     def silence(self, open_step: int, transport: Transport) -> None:

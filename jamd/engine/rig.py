@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jamd.engine.desk import Desk
 from jamd.engine.part import AHEAD, Ahead
+from jamd.engine.snapshot import Snapshot
 from jamd.engine.zones import Zones
 from jamd.mind.minds import Keep
 from jamd.mind.settings import Settings
@@ -16,7 +18,8 @@ from jamd.sync.metronome import Click
 @dataclass(frozen=True, slots=True)
 class Rig:
     """What an engine may have. `early_seconds`: how long before its time all is sent. In the first
-    `count_in_steps` the player is not heard yet. `keep` is told each step of the session."""
+    `count_in_steps` the player is not heard yet. `keep` is told each step of the session; `shown` gets each
+    snapshot on the engine's thread, and never blocks."""
 
     zones: Zones = field(default_factory=Zones)
     ahead: Ahead = AHEAD
@@ -26,4 +29,5 @@ class Rig:
     click: Click | None = None
     click_until_step: int | None = None  # a click that only counts in
     keep: Keep | None = None
+    shown: Callable[[Snapshot], object] | None = None
     desk: Desk = field(default_factory=lambda: Desk(Settings()))

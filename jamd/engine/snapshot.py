@@ -47,3 +47,15 @@ class Snapshot:
     """Where the tempo comes from."""
     knobs: tuple[tuple[str, float | int | str], ...] = ()
     """How the knobs stand."""
+    anchor: tuple[float, float] = (0.0, 0.0)
+    """An instant in seconds and the step that it is: with the tempo, where the grid lies in time."""
+    running: bool = False
+    """Whether the grid moves."""
+    end_step: int | None = None
+    """Where the turn ends, if that is known."""
+    looping: bool = False
+    """Whether the last answer is played again and again."""
+    held: tuple[int, ...] = ()
+    """The pitches of the player's keys that are down."""
+    planned: tuple[tuple[int, Frame], ...] = ()
+    """What jamd means to play from the open step on, by step."""

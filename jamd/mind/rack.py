@@ -96,6 +96,11 @@ class ModelRack:
             return
         self._hand_over(Wish(self._number, name, lambda: self._improvisers(name), *minds.heard))
 
+    def choose(self, name: str, minds: Minds) -> None:
+        """Load the model of that name, one of those to choose from. Others are passed over."""
+        if name in self._names:
+            self.ask(self._names.index(name) - self._place, minds)
+
     def stand_in(self, minds: Minds) -> bool:
         """Load the next of the stand-ins, as the model that plays fails; False if there is none left."""
         if not self._stand_ins:

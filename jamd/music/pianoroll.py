@@ -36,6 +36,11 @@ class PianoRoll:
         """Whether this key is down."""
         return self._keys.is_down((channel, pitch))
 
+    @property
+    def sounding(self) -> tuple[int, ...]:
+        """The pitches of notes that have no end so far: their keys are down, or a pedal holds them."""
+        return tuple(sorted({pitch for _, pitch in self._notes}))
+
     def receive(self, message: mido.Message, position_steps: float) -> None:
         """Take in one message; other kinds than notes, pedals and channel modes change nothing."""
         if message.type == "note_on" and message.velocity > 0:

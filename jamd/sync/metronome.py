@@ -16,7 +16,8 @@ SIDE_STICK = 37
 STRONG, WEAK = 112, 72
 LENGTH_STEPS = 0.5
 
-Send = Callable[[mido.Message], object]
+Send = Callable[[mido.Message, float | None], object]
+"""Sends a message; with the instant at which it was due, if it was due and is not sent out of turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Metronome:
     def stop(self) -> None:
         """The grid stands, and what clicks is over."""
         if self._off is not None:
-            self._send(mido.Message("note_off", note=self._click.note, channel=self._click.channel))
+            self._send(mido.Message("note_off", note=self._click.note, channel=self._click.channel), None)
         self._next = self._off = None
 
     def advance(self, transport: Transport, seconds: float) -> None:
@@ -75,11 +76,11 @@ class Metronome:
         note, channel = self._click.note, self._click.channel
         while (due := self.due_seconds(transport)) is not None and due <= seconds:
             if self._off is not None and (self._next is None or self._off <= self._next):
-                self._send(mido.Message("note_off", note=note, channel=channel))
+                self._send(mido.Message("note_off", note=note, channel=channel), due)
                 self._off = None
             elif self._next is not None:
                 velocity = WEAK if transport.step_in_bar(self._next) else STRONG
-                self._send(mido.Message("note_on", note=note, channel=channel, velocity=velocity))
+                self._send(mido.Message("note_on", note=note, channel=channel, velocity=velocity), due)
                 self._off, self._unheard = self._next + LENGTH_STEPS, self._next + 1
                 self._next = self._at_or_after(self._next + 1, transport)
 
