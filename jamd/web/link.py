@@ -71,7 +71,7 @@ class Link:
         settings: Word,
         clock: Clock,
         heed: Heed,
-        cores: frozenset[int] | None = None,
+        cores: frozenset[int] = frozenset(),
         begin: Begin = begin_server,
     ) -> None:
         """`settings` are the server's: see `jamd.web.server`. Raises JamdError when it cannot serve."""

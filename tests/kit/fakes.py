@@ -78,6 +78,23 @@ class RecordingPort:
             self.heard.append((seconds, message.type, message.channel))
 
 
+class TimedPort(RecordingPort):
+    """A port that is told when each message is to be heard, and notes that down too: a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.instants: list[tuple[float, str, int]] = []
+
+    def send(self, message: mido.Message) -> None:
+        assert self.clock is not None
+        self.send_at(message, self.clock.now())
+
+    def send_at(self, message: mido.Message, seconds: float) -> None:
+        super().send(message)
+        _, what, which = self.heard[-1]
+        self.instants.append((round(seconds, 6), what, which))
+
+
 class Notebook:
     """A recorder that only remembers."""
 
@@ -152,7 +169,7 @@ def jam(
     clock = ManualClock(events, end_seconds)
     port = port or RecordingPort()
     port.clock = clock
-    output, notebook = Output(port, clock), Notebook()
+    output, notebook = Output(port, clock, early_seconds=rig.early_seconds if rig else 0.0), Notebook()
     mind = improviser or Parrot()
     transport = Transport(tempo, Metre.parse(metre))
     engine = Engine(
