@@ -161,7 +161,7 @@ class Link:
                     self._heed(json.loads(line))
             if self._ended.is_set():
                 return
-            self._process.wait()
+            _let_go(self._process)
             log.warning("the page's server ended (status %s); it is started again", self._process.returncode)
             if self._ended.wait(AGAIN_SECONDS[min(deaths, len(AGAIN_SECONDS) - 1)]):
                 return
@@ -198,7 +198,7 @@ class Link:
             said = json.loads(answer[0]) if answer else {}
         if said.get("type") != "serving":
             process.kill()
-            process.wait()
+            _let_go(process)
             why = said.get("why", "its server does not begin")
             raise JamdError(f"the page cannot be served: {why}")
         self._settings["port"] = said["port"]  # and later ones at the same
@@ -210,15 +210,25 @@ class Link:
         self._waiting.put(lambda: [{"type": "ended"}])
         self._waiting.put(None)
         self._threads[0].join(END_SECONDS)
-        with suppress(OSError, ValueError):
-            assert self._process.stdin is not None
-            self._process.stdin.close()
+        process = self._process
+        assert process.stdin is not None
+        with suppress(OSError):
+            process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(END_SECONDS)
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+            process.wait(END_SECONDS)
+        if process.poll() is None:
+            process.kill()
         self._threads[1].join(END_SECONDS)
+        _let_go(process)
+
+
+def _let_go(process: subprocess.Popen[str]) -> None:
+    """See a process to its end, and close what led to it."""
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):  # what was not written leads nowhere now
+                pipe.close()
 
 
 def takes(stdin: IO[str], within_seconds: float) -> bool:
