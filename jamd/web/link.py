@@ -70,12 +70,13 @@ class Link:
         self,
         settings: Word,
         clock: Clock,
-        heed: Heed,
         cores: frozenset[int] = frozenset(),
         begin: Begin = begin_server,
     ) -> None:
         """`settings` are the server's: see `jamd.web.server`. Raises JamdError when it cannot serve."""
-        self._settings, self._clock, self._heed = dict(settings), clock, heed
+        self._settings, self._clock = dict(settings), clock
+        self.heed: Heed = lambda word: None
+        """Who does what pages say, once there is an engine."""
         self._begin, self._cores = begin, cores
         self._waiting: SimpleQueue[Callable[[], Sequence[Word]] | None] = SimpleQueue()
         self._hello: Word | None = None
@@ -158,7 +159,7 @@ class Link:
             assert stdout is not None
             for line in stdout:
                 with suppress(ValueError):
-                    self._heed(json.loads(line))
+                    self.heed(json.loads(line))
             if self._ended.is_set():
                 return
             _let_go(self._process)
@@ -201,7 +202,10 @@ class Link:
             _let_go(process)
             why = said.get("why", "its server does not begin")
             raise JamdError(f"the page cannot be served: {why}")
-        self._settings["port"] = said["port"]  # and later ones at the same
+        self._settings |= {
+            "port": said["port"],
+            "tries": 1,
+        }  # later ones at the same, where pages look for it
         return process, int(said["port"])
 
     def close(self) -> None:

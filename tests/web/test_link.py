@@ -75,7 +75,8 @@ def wait_for(look: Callable[[], Any]) -> Any:
 
 @contextmanager
 def linked(server: Server, heed: Callable[[Any], None] = lambda word: None) -> Iterator[Link]:
-    link = Link({"host": "127.0.0.1", "port": 0}, SystemClock(), heed, begin=server)
+    link = Link({"host": "127.0.0.1", "port": 0}, SystemClock(), begin=server)
+    link.heed = heed
     try:
         yield link
     finally:
@@ -114,7 +115,7 @@ def test_what_makes_no_sound_is_not_sent(server: Server) -> None:
 
 def test_a_server_that_cannot_serve_says_why(tmp_path: Path) -> None:
     with pytest.raises(JamdError, match="the page cannot be served: every port is taken"):
-        Link({}, SystemClock(), lambda word: None, begin=Server(tmp_path, "fault"))
+        Link({}, SystemClock(), begin=Server(tmp_path, "fault"))
 
 
 def test_the_server_hears_the_end(server: Server) -> None:
