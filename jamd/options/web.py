@@ -23,8 +23,8 @@ TRIES = 10
 """Ports that are tried, from PORT on, where none was asked for."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 EARLY_SECONDS = 0.03
-"""What a page is sent so much before it sounds is placed on its audio clock in time. More is of no use: at 240
-BPM the model would not be asked early enough."""
+"""What a page is sent so much before it sounds is placed on its audio clock in time. More is of no use: at
+240 BPM the model would not be asked early enough."""
 TOKEN_BYTES = 16
 
 
