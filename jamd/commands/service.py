@@ -176,8 +176,8 @@ def run(options: tuple[str, ...]) -> None:
 
 def _listen(options: Sequence[str]) -> click.Context:
     """What `jamd listen` makes of these options, its environment and its config file. Raises UsageError."""
-    from jamd.commands.listen import check
     from jamd.options.commands import load
+    from jamd.options.session import check
 
     listen = load("listen")
     assert listen is not None

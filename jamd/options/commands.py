@@ -10,6 +10,7 @@ from jamd.system.priority import one_blas_thread
 
 COMMANDS = {
     "listen": "Play with you: hear one port, answer on another, in time",
+    "web": "Play in your browser, with nothing plugged in",
     "jam": "Hear jamd play with a built-in player, nothing plugged in",
     "render": "Answer a MIDI file with a MIDI file",
     "train": "Learn from recordings: MIDI files, folders, archives",
@@ -28,7 +29,7 @@ COMMANDS = {
 }
 """Every command with the first sentence of its help, so that `jamd --help` imports none of them."""
 
-PLAYING = frozenset({"listen", "jam", "render", "evaluate", "bench", "doctor", "train"})
+PLAYING = frozenset({"listen", "web", "jam", "render", "evaluate", "bench", "doctor", "train"})
 """Those that step a model in numpy."""
 
 TOLD = "jamd.told"

@@ -62,6 +62,11 @@ class Cabling:
     wait: bool
     silence_first: bool
 
+    @property
+    def names_ports(self) -> bool:
+        """Whether there is anything to be plugged in."""
+        return any((self.in_name, self.out_name, self.synth, self.virtual, self.lights))
+
     def check(self) -> None:
         """Raises UsageError for what does not go together."""
         if self.synth is not None and self.out_name is not None:

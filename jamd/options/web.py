@@ -30,9 +30,8 @@ TOKEN_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Whether there is a page, and where it is served."""
+    """Where the page is served, and whether it is opened."""
 
-    web: bool
     host: str
     port: int | None
     open_page: bool
@@ -117,8 +116,11 @@ def shown(address: str) -> bool:
         return False
 
 
+web_option = click.option(
+    "--web", is_flag=True, help="Serve a page beside the ports: a view and a remote control."
+)
+
 OPTIONS = (
-    click.option("--web", is_flag=True, help="Serve a page beside the ports: a view and a remote control."),
     click.option(
         "--host",
         default=HOST,

@@ -14,7 +14,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from jamd.cli import main
-from jamd.commands.listen import check
 from jamd.controls.bindings import Bindings
 from jamd.engine.desk import Desk
 from jamd.engine.events import Event, Received
@@ -30,6 +29,7 @@ from jamd.options.group import one_of
 from jamd.options.model import Playing
 from jamd.options.presets import shipped
 from jamd.options.reload import Reloader, preset_of
+from jamd.options.session import check
 from tests.kit.fakes import Heard, Pad, RecordingPort, jam, note
 from tests.kit.realparts import KEYS, SYNTH, Jamd, Player, sounding
 
@@ -231,7 +231,7 @@ def test_an_unknown_one_is_said_in_one_line() -> None:
         ),
         (
             "[preset.gig]\npreset = 'blues'",
-            "line 2, preset gig: no option 'preset' of listen; see `jamd listen --help`",
+            "line 2, preset gig: no option 'preset' of listen; did you mean 'port'?",
         ),
         (
             "[preset.gig]\nconfig = 'a'",

@@ -15,7 +15,6 @@ from pathlib import Path
 import mido
 import pytest
 
-from jamd.commands.listen import check
 from jamd.controls.bindings import Bindings
 from jamd.controls.controls import Control
 from jamd.engine.desk import Desk
@@ -29,6 +28,7 @@ from jamd.models.sampling import Knobs
 from jamd.options import reload
 from jamd.options.commands import load
 from jamd.options.reload import Reloader, reads_again
+from jamd.options.session import check
 from tests.engine.test_desk import BOUND, Turning, moved, pressed
 from tests.kit.fakes import Heard, RecordingPort, jam, note
 from tests.kit.processes import Process

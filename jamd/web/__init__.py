@@ -1,0 +1,1 @@
+"""The page: what is said between a browser and the engine, and the server between them."""
