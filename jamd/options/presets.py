@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jamd.errors import UsageError
@@ -21,7 +21,7 @@ _NAME = re.compile(r"\w[\w .+-]{0,39}")
 @cache
 def shipped() -> Presets:
     """Those that ship, in the order in which programs pick them."""
-    return tomllib.loads((files("jamd.options") / "presets.toml").read_text("utf-8"))
+    return tomllib.loads(Path(__file__).with_name("presets.toml").read_text("utf-8"))
 
 
 def is_name(text: str) -> bool:
