@@ -191,7 +191,7 @@ def _say(account: dict[str, Any], machine: Machine, as_json: bool) -> None:
         import json
 
         judgement = {"fit": said.fit, "words": said.words, "advice": said.advice}
-        click.echo(json.dumps(account | {"verdict": judgement}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(account | {"verdict": judgement}, indent=2))
         return
     from jamd.bench.tables import print_timing
 
@@ -243,7 +243,7 @@ def loopback(in_name: str | None, out_name: str | None, backend: str, as_json: b
     if as_json:
         import json
 
-        click.echo(json.dumps(ports | found, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(ports | found, indent=2))
         return
     way = f"{ports['out']} -> {ports['in']}" if out_name else "nothing plugged in: jamd's own two ports"
     click.echo(f"{way}, by {loop.backend}")

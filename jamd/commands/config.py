@@ -60,7 +60,7 @@ def command(path: Path | None, preset: str | None, as_json: bool) -> None:
                 for program, (name, table) in numbered
             ],
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+        click.echo(json.dumps(document, indent=2, default=str))
         return
     if config.path is None:
         click.echo(f"There is no config file; yours would be {printable(user_path())}")

@@ -51,7 +51,7 @@ def command(
         import json
 
         document = {"plays": not stops(found), "findings": [asdict(finding) for finding in found]}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(document, indent=2))
     else:
         count = {state: sum(finding.state is state for finding in found) for state in State}
         faults, warnings = counted(count[State.FAULT], "fault"), counted(count[State.WARNING], "warning")

@@ -88,7 +88,7 @@ def command(
         import json
 
         document = {"knob": knob.name, "control": str(control), "config": str(path), "instead_of": freed}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(document, indent=2))
         return
     instead = "".join(f"; {name} had {', '.join(controls)}" for name, controls in freed.items())
     click.echo(f"{knob.name} follows {control}, says {printable(path)}{instead}")

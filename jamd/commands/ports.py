@@ -24,7 +24,7 @@ def command(backend: str, as_json: bool) -> None:
     if as_json:
         import json
 
-        click.echo(json.dumps(ports, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(ports, indent=2))
         return
     if not ports:
         raise BackendError(f"no MIDI backend opens; {what_helps()}")

@@ -262,7 +262,9 @@ def command(
                 if benchmark is not None:
                     what = music.benchmark(benchmark, steps, recipe.get("seed", 0))
                 else:
-                    played = own_sessions.recordings(favourites) if sessions or favourites else []
+                    played = (
+                        own_sessions.recordings(favourites, showing.say) if sessions or favourites else []
+                    )
                     with showing.tracking() as track:
                         corpus = music.read(paths, played, cache, assume_grid, track, showing.say)
                     if start is not None:

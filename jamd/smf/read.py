@@ -18,6 +18,9 @@ from jamd.smf.chunks import Malformed, layout_of, track_chunks
 LONGEST_BEATS = 250_000
 """A night and a day at 170 BPM. Longer music is damaged, and would fill the memory with rests."""
 
+LONGEST_EXCLUSIVE = 256
+"""Bytes of a message that comes in packets, of which more would be a dump and not an order."""
+
 Event = tuple[float, int, int, int]
 """What was done on one channel: beats, the message's kind (its status with channel 0) and its two data bytes,
 0 for a second one that it has not."""
@@ -127,7 +130,7 @@ def _read_track(
                     raise Malformed("it is cut short")
                 data, beats = track[offset : offset + size], start_beats + ticks / ticks_per_beat
                 if meta < 0:
-                    reading.exclusive.append((beats, data))
+                    _take_exclusive(reading, beats, status, data)
                 else:
                     _take_meta(reading, beats, meta, data)
                 offset += size
@@ -161,6 +164,17 @@ def _take_behind_end(reading: Reading, rest: bytes, ticks_per_beat: float) -> No
         reading.events.setdefault(channel, []).extend(events)
     for channel, numbers in more.moved.items():
         reading.moved.setdefault(channel, set()).update(numbers)
+
+
+def _take_exclusive(reading: Reading, beats: float, status: int, data: bytes) -> None:
+    """A system-exclusive message, or the next packet of one, which is whole when the last has come. Of one
+    that lacks its end, nothing may follow."""
+    taken = reading.exclusive
+    goes_on = status == 0xF7 and taken and not taken[-1][1].endswith(b"\xf7") and data[:1] != b"\xf0"
+    if goes_on and len(taken[-1][1]) + len(data) <= LONGEST_EXCLUSIVE:
+        taken[-1] = (beats, taken[-1][1] + data)
+    else:
+        taken.append((beats, data))
 
 
 def _take_meta(reading: Reading, beats: float, meta: int, data: bytes) -> None:

@@ -330,6 +330,36 @@ def test_the_last_bank_of_a_gs_synth_is_an_older_synths_sounds() -> None:
     assert notes(file_of(track((0.0, GS_RESET), (0.0, control(0, 127)), *played(*SCALE)))) == SCALE
 
 
+def packets(message: bytes, *lengths: int) -> list[bytes]:
+    """A system-exclusive message in packets: the first of its kind, the others of the kind that goes on."""
+    content, found = message[2:], []
+    for length in lengths:
+        found.append(content[:length])
+        content = content[length:]
+    return [
+        bytes((0xF7 if number else 0xF0,)) + quantity(len(each)) + each
+        for number, each in enumerate([*found, content])
+    ]
+
+
+@pytest.mark.parametrize("lengths", [(), (4,), (1, 1, 1), (8, 1), (9,)])
+@pytest.mark.parametrize("made", ["GS", "XG part"])
+def test_a_message_that_comes_in_packets_is_one(made: str, lengths: tuple[int, ...]) -> None:
+    ((_, message),) = TO_BANK[made](10)
+    sent = [(0.0, each) for each in packets(message, *lengths)]
+    assert notes(file_of(CONDUCTOR, LINE, track(*sent, *KIT))) == SCALE
+
+
+def test_a_message_without_its_end_is_not_made_of_the_next_one() -> None:
+    """Many programs leave the end out; and some write a whole message as packets are written."""
+    ((_, message),) = TO_BANK["GS"](10)
+    endless = b"\xf0" + quantity(len(message) - 3) + message[2:-1]
+    escaped = b"\xf7" + quantity(len(GM_ON) - 1) + b"\xf0" + GM_ON[2:]
+    music = [(pitch, start + 4, end + 4) for pitch, start, end in SCALE]
+    events = [(0.0, endless), *KIT, (4.0, escaped), *played(*music, channel=10)]
+    assert notes(file_of(track(*events))) == music
+
+
 def test_a_channel_may_change_its_part_and_a_reset_takes_it_back() -> None:
     music = [(pitch, start + 4, end + 4) for pitch, start, end in SCALE]
     for made, back in (

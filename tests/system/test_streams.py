@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -90,3 +91,20 @@ def test_a_session_plays_whatever_becomes_of_what_it_says(
     assert any(message.strikes for message in player.heard)
     assert jamd.returncode == (1 if "full" in streams else 0)
     assert said.decode() == (FULL if streams == ">/dev/full" else "")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_is_json_in_every_encoding(encoding: str, tmp_path: Path) -> None:
+    """A keyboard by the name of an E acute, a note, and the sign of one."""
+    name = "\xc9 \u266a \U0001f3b5"
+    config = tmp_path / "config" / "jamd" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[listen]\nin = "{name}"\n', encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "jamd", "config", "--json"],
+        capture_output=True,
+        env=os.environ | {"XDG_CONFIG_HOME": str(tmp_path / "config"), "PYTHONIOENCODING": encoding},
+    )
+    assert done.returncode == 0, done.stderr
+    settings = json.loads(done.stdout)["listen"]
+    assert name in json.dumps(settings, ensure_ascii=False)

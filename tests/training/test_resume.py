@@ -255,7 +255,9 @@ def test_a_full_disk_loses_no_checkpoint(
     assert result.exit_code == 1
     (run,) = runs.found(tmp_path)
     path = run.folder / runs.CHECKPOINT
-    assert result.stderr.splitlines()[-1] == f"jamd: cannot write {path}: File too large"
+    assert result.stderr.splitlines()[-1] == (
+        f"jamd: cannot write {path}: File too large; `--resume {run.name}` goes on from its last checkpoint"
+    )
     assert [path.read_bytes()] == written
     assert not list(run.folder.glob(".*"))
     assert run.state == runs.FAILED

@@ -336,6 +336,20 @@ def test_where_no_session_is_to_be_had_it_is_said(folder: Path) -> None:
         found.recordings(favourites_only=True)
 
 
+def test_what_is_wrong_with_the_list_of_favourites_is_said_with_its_file(folder: Path) -> None:
+    path, said = folder / sessions.FAVOURITES, list[str]()
+    for name in ("monday", "tuesday"):
+        record(folder / f"{name}.mid", *trading())
+    path.write_bytes(b"monday.mid\n\xff\x00\n")
+    assert [recording.stem for recording in found.recordings(True, said.append)] == ["monday"]
+    assert said == [f"{path} is damaged: 1 of its lines names no session"]
+    path.write_bytes(b"\xff\x00\n")
+    with pytest.raises(
+        JamdError, match=f"^no favourite is known: {path} is damaged: 1 of its lines names no"
+    ):
+        found.recordings(favourites_only=True)
+
+
 def test_the_recorder_writes_the_tracks_that_a_session_is_known_by(tmp_path: Path) -> None:
     path = record(tmp_path / "s.mid", *trading())
     names = [track.name for track in mido.MidiFile(path).tracks]

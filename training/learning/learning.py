@@ -128,6 +128,8 @@ class Learning:
                     runs.ended(run, runs.FAILED, reason=str(error))
                 else:
                     self._cut_off(run)
+            if isinstance(error, JamdError) and (run.folder / runs.CHECKPOINT).exists():
+                raise JamdError(f"{error}; `--resume {run.name}` goes on from its last checkpoint") from error
             raise
         diary.close()
         if not (run.folder / runs.MODEL).exists():
@@ -156,6 +158,7 @@ class Learning:
             else:
                 with suppress(JamdError):
                     runs.ended(run, runs.UNJUDGED, reason=str(error))
+                raise JamdError(f"{error}; `--resume {run.name}` goes on from there") from error
             raise
         with self.standing.asked.held():
             return runs.ended(run, **how)

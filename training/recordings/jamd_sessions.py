@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from jamd.errors import JamdError, MidiFileError
 from jamd.sessions import sessions
@@ -16,8 +17,11 @@ JAMD = 1
 _TAKE = re.compile(r"(?P<session>.+) take \d+")
 
 
-def recordings(favourites_only: bool = False) -> list[Recording]:
-    """The sessions that were kept, or those picked as favourites, in order of their names.
+def recordings(
+    favourites_only: bool = False, say: Callable[[str], None] = lambda line: None
+) -> list[Recording]:
+    """The sessions that were kept, or those picked as favourites, in order of their names. What is wrong with
+    the list of these is said, for those that it has lost are not learned from.
 
     A take is left out where the session is there that it was cut from. Raises JamdError when there are none,
     or they cannot be listed.
@@ -27,10 +31,14 @@ def recordings(favourites_only: bool = False) -> list[Recording]:
         paths = {path.stem: path for path in folder.glob("*.mid") if not path.name.startswith(".")}
     except OSError as error:
         raise JamdError(f"cannot list {folder}: {error.strerror}") from error
-    picked = sessions.favourites()
     if favourites_only:
+        picked = sessions.favourites()
+        if picked.fault:
+            say(picked.fault)
         paths = {stem: path for stem, path in paths.items() if path.name in picked.names}
     if not paths and favourites_only:
+        if picked.fault:
+            raise JamdError(f"no favourite is known: {picked.fault}")
         raise JamdError("no session is a favourite yet; `jamd sessions pick last` makes one")
     if not paths:
         raise JamdError(f"there are no sessions in {folder} yet; `jamd listen` keeps them")
