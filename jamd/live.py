@@ -6,12 +6,13 @@ import gc
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import mido
 
 from jamd.clock import SystemClock
+from jamd.controls.keys import KEYS, QUIT, Key, in_words, meant
 from jamd.counted import counted
 from jamd.engine.account import Recorder as AnyRecorder
 from jamd.engine.engine import Engine
@@ -31,6 +32,7 @@ from jamd.printable import printable
 from jamd.sessions.recorder import Recorder
 from jamd.sessions.takes import Takes
 from jamd.sync.source import Sync
+from jamd.system.keypress import keypresses
 from jamd.system.logs import SAID, say
 from jamd.system.priority import model_cores, on_time
 
@@ -172,15 +174,36 @@ def run(engine: Engine) -> None:
         sys.setswitchinterval(before)
 
 
-def watch(engine: Engine, title: str, quiet: bool) -> AbstractContextManager[object]:
-    """The jam rolling by, where there is a terminal to show it on."""
+@contextmanager
+def watch(engine: Engine, title: str, quiet: bool, keys: Sequence[Key] = KEYS) -> Iterator[None]:
+    """The jam rolling by until the block ends, where there is a terminal to show it on; meanwhile these keys
+    do what they do, where they can be pressed there."""
     if quiet or not sys.stdout.isatty():
-        return nullcontext()
+        yield
+        return
     from rich.console import Console
 
     from jamd.view.view import View
 
-    return View(Console(), lambda: engine.snapshot, printable(title))
+    if not sys.stdin.isatty():
+        with View(Console(), lambda: engine.snapshot, printable(title)):
+            yield
+        return
+    view = View(Console(), lambda: engine.snapshot, printable(title), in_words(keys))
+
+    def pressed(typed: str) -> None:
+        key = meant(typed, keys)
+        if key is None:
+            return
+        if key.turned is not None:
+            engine.inbox.put(key.turned)
+        elif key.name == QUIT:
+            engine.stop()
+        else:
+            view.help()
+
+    with keypresses(pressed), view:
+        yield
 
 
 def say_summary(engine: Engine, output: Output) -> None:

@@ -88,6 +88,7 @@ def command(
     import mido
 
     from jamd.beats.performed import in_time
+    from jamd.controls.keys import WATCHED
     from jamd.engine.desk import Desk
     from jamd.engine.output import Port
     from jamd.engine.rig import Rig
@@ -135,7 +136,7 @@ def command(
         stack.enter_context(signals.playing(engine.stop, engine.hush))
         title = f"{printable(path.name)} -> jamd ({playing.model})"
         click.echo(f"jamming: {title}; {sync.transport.tempo:g} BPM, {sync.transport.metre}; Ctrl-C ends it")
-        stack.enter_context(watch(engine, title, quiet))
+        stack.enter_context(watch(engine, title, quiet, WATCHED))
         # until the last answer is over: the call's last bar may be one of rest, so a bar more than two turns
         rest_seconds = (2 * CALL_BARS + 1) * sync.last_bar_seconds
 

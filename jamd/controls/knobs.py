@@ -78,6 +78,11 @@ class Knob:
             return self.choices[0]
         return self.choices[(self._place(value) + 1) % len(self.choices)]
 
+    def moved(self, value: Value, by: float) -> float:
+        """The value so much further on, as far as the knob goes. For a range."""
+        number = float(value)
+        return min(max(number + by, min(self.low, number)), max(self.high, number))
+
     def _place(self, value: Value) -> int:
         """Which choice it is, or follows: 3 bars come after 2."""
         if value in self.choices:
@@ -121,7 +126,9 @@ def knob_of(name: str) -> Knob:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """A knob was turned to this value. None: an action was asked for, or the next of a knob's choices."""
+    """A knob was turned to this value, or `by` so much. Without: an action was asked for, or the next of a
+    knob's choices."""
 
     knob: str
     value: Value | None = None
+    by: float | None = None

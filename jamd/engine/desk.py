@@ -141,8 +141,13 @@ class Desk:
         if knob.kind == "action":
             self._act(knob.name, partner, sync, output, seconds)
             return
-        next_one = order.value is None and bool(knob.choices)
-        value = knob.after(self.values.get(knob.name, "")) if next_one else knob.held_to(order.value)
+        form, before = partner.turns.form, self.values.get(knob.name, sync.transport.tempo)
+        if order.by is not None:
+            value: Value | None = knob.moved(before, order.by)
+        elif order.value is None and knob.choices:
+            value = knob.after(self.values.get(knob.name, ""))
+        else:
+            value = knob.held_to(order.value)
         if value is None:
             log.warning("%s cannot be %r: it is %s", knob.name, order.value, knob.range)
             return
@@ -150,7 +155,6 @@ class Desk:
             if self._pick is not None:
                 self._pick(str(value))
             return
-        form, before = partner.turns.form, self.values.get(knob.name, sync.transport.tempo)
         match knob.name:
             case "mode":
                 self._change_form(replace(form, mode=Mode(str(value))), partner)

@@ -58,7 +58,7 @@ class _Signals:
 
     def __init__(self) -> None:
         self.silenced: list[Silenced] = []
-        self.away: list[Silenced] = []  # in each of these blocks a picture is off the terminal
+        self.away: list[Silenced] = []  # in each of these blocks the terminal is as it was before
         self.stop: Then | None = None  # what ends the music in order
         self.hush: Callable[[Then], None] | None = None  # what silences it in order, and then does this
         self.disturbable = True
@@ -109,7 +109,7 @@ class _Signals:
                 self._asked = number
         elif now - self._asked_seconds > IMPATIENCE_SECONDS:
             before = self._before.get(number)
-            with self._all_silenced():
+            with self._all_silenced(), nullcontext() if callable(before) else self._all_away():
                 signal.signal(number, before if callable(before) else signal.SIG_DFL)
                 signal.raise_signal(number)
 
@@ -138,9 +138,7 @@ class _Signals:
         """Silence, and then let the system do what it does at this signal."""
         if self._wished.pop(number, None) is None:
             return
-        with self._all_silenced(), ExitStack() as stack:
-            for away in self.away:
-                stack.enter_context(away())
+        with self._all_silenced(), self._all_away():
             handler = signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)  # here it stands still until it is to go on, or is no more
             signal.signal(number, handler)
@@ -150,6 +148,13 @@ class _Signals:
         with ExitStack() as stack:
             for silenced in self.silenced:
                 stack.enter_context(silenced())
+            yield
+
+    @contextmanager
+    def _all_away(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for away in self.away:
+                stack.enter_context(away())
             yield
 
     def disturb(self) -> None:
@@ -227,7 +232,8 @@ def undisturbed() -> Iterator[None]:
 
 @contextmanager
 def drawing(away: Silenced) -> Iterator[None]:
-    """Until the block ends, what is drawn on the terminal is `away` while the program stands still."""
+    """Until the block ends, what is drawn on the terminal, or otherwise its own, is `away` while the program
+    stands still."""
     _signals.away.append(away)
     try:
         yield

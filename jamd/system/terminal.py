@@ -31,8 +31,16 @@ def in_foreground(stream: IO[str]) -> bool:
     """Whether what is written to this stream is seen where the user now is: if it goes to a terminal with job
     control, this program is in its foreground."""
     try:
-        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
-    except (AttributeError, OSError, ValueError):  # no terminal, or none of that kind
+        return is_foreground_of(stream.fileno())
+    except (AttributeError, OSError, ValueError):
+        return True
+
+
+def is_foreground_of(handle: int) -> bool:
+    """The same of a file descriptor."""
+    try:
+        return os.tcgetpgrp(handle) == os.getpgrp()
+    except (AttributeError, OSError):  # no terminal, or none of that kind
         return True
 
 

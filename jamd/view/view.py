@@ -28,6 +28,9 @@ BARS = 4
 MOST_ROWS = 20
 WIDEST_STEP = 3
 MARGIN = 4
+TYPED = 3
+"""Columns left free on the last line: a terminal that shows what is typed shows ^C there, and if that went on
+to another line, the picture would leave one behind."""
 REFRESHES_PER_SECOND = 10
 LOOK_SECONDS = 0.3
 
@@ -52,10 +55,14 @@ class View:
     """Shows snapshots until the block ends, then leaves the terminal as it was; so it does while the program
     stands still or is in the background, where the terminal is another's. Reads, never steers."""
 
-    def __init__(self, console: Console, snapshot: Callable[[], Snapshot], title: str = "") -> None:
+    def __init__(
+        self, console: Console, snapshot: Callable[[], Snapshot], title: str = "", keys: str = ""
+    ) -> None:
+        """`keys` is what keys do, in a line; without it they do nothing."""
         self._console = console
         self._snapshot = snapshot
-        self._title = title
+        self._title = f"? keys  {title}" if keys else title
+        self._keys, self._helping = keys, False
         self._size = console.size
         self._lowest: int | None = None
         self._live: Live | None = None  # while it is shown
@@ -68,6 +75,10 @@ class View:
         self._wanted = True
         self._show()
         return self
+
+    def help(self) -> None:
+        """Show what keys do, in the place of the title; the next time, the title. From any thread."""
+        self._helping = not self._helping
 
     def _show(self) -> None:
         """Be shown, as soon as the program is in the foreground; nobody tells when that is."""
@@ -115,7 +126,7 @@ class View:
         snapshot = self._snapshot()
         width, height = self._size
         self._lowest = follow(self._lowest, 2 * (roll_rows(height) - 1), sounding(snapshot))
-        picture = render(snapshot, width, height, self._title, self._lowest)
+        picture = render(snapshot, width, height, self._keys if self._helping else self._title, self._lowest)
         if self._console.options.ascii_only:
             return Segments(Segment(s.text.translate(LETTERS), s.style) for s in picture.segments)
         return picture
@@ -133,7 +144,8 @@ def render(
     if lowest is None:
         lowest = follow(None, 2 * rows, sounding(snapshot))
     bottom = [_knobs(snapshot)] if snapshot.knobs else []
-    lines = [_status(snapshot), *_roll(snapshot, width, rows, lowest), *bottom, [Segment(title, QUIET)]]
+    last = _cut([Segment(title, QUIET)], max(1, width - TYPED))
+    lines = [_status(snapshot), *_roll(snapshot, width, rows, lowest), *bottom, last]
     segments: list[Segment] = []
     for line in lines[: max(1, height - 1)]:
         if segments:

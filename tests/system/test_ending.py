@@ -3,23 +3,19 @@ processes, each command and each signal."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
-import struct
-import subprocess
 import sys
-import termios
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import mido
 import pytest
 
 from tests.kit.realparts import KEYS, SYNTH, Jamd, Message, Player, between, sounding
+from tests.kit.shell import Shell
 
 pytestmark = pytest.mark.jack
 
@@ -212,61 +208,6 @@ def test_in_a_terminal_ctrl_z_gives_the_shell_a_clean_one_and_closing_it_ends_th
 
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
-
-
-class Shell:
-    """A shell with job control in a terminal of its own, and what it shows."""
-
-    def __init__(self, home: Path) -> None:
-        self.shown = ""
-        self._seen = 0
-        self._changed = threading.Condition()
-        self._master, slave = os.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-        homes = {
-            f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("DATA", "CONFIG", "CACHE", "STATE")
-        }
-        self._bash = subprocess.Popen(
-            ["bash", "--norc", "-i"],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env=os.environ | homes | {"TERM": "xterm-256color", "HOME": str(home)},
-        )
-        os.close(slave)
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        with suppress(OSError):
-            while said := os.read(self._master, 1 << 16):
-                with self._changed:
-                    self.shown += said.decode(errors="replace")
-                    self._changed.notify_all()
-
-    def type(self, keys: str) -> None:
-        self._seen = len(self.shown)
-        os.write(self._master, keys.encode())
-
-    def wait_until_shown(self, text: str) -> None:
-        """Since the last keys were typed."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: text in self.shown[self._seen :], 30):
-                pytest.fail(f"{text!r} was not shown, but:\n{self.shown}")
-
-    def close(self) -> None:
-        """As a window is closed."""
-        os.close(self._master)
-        self._bash.wait(10)
-
-    def __enter__(self) -> Shell:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bash.poll() is None:
-            self._bash.kill()
-            self._bash.wait()
 
 
 def wait_for_state(process: int, state: str) -> None:

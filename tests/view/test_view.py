@@ -235,6 +235,24 @@ def test_an_exception_inside_the_view_comes_through_and_the_cursor_comes_back() 
     assert screen.getvalue().rstrip().count("\x1b[?25l") == screen.getvalue().count("\x1b[?25h") == 1
 
 
+def test_help_stands_in_the_place_of_the_title_until_asked_again() -> None:
+    screen = Screen()
+    with View(terminal(screen), answering, "Keyboard to Synth", "space panic  q quit") as view:
+        pictures = []
+        for _ in range(3):
+            assert view._live is not None
+            picture = view._picture()
+            pictures.append("".join(segment.text for segment in picture.segments).split("\n")[-1])
+            view.help()
+    assert pictures == ["? keys  Keyboard to Synth", "space panic  q quit", "? keys  Keyboard to Synth"]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 20, 40])
+def test_what_the_terminal_echoes_behind_the_picture_stays_on_its_line(width: int) -> None:
+    last = lines(answering(), width, HEIGHT, "a keyboard of a long name -> jamd -> a synth of another")[-1]
+    assert cell_len(last) <= max(1, width - len("^C"))
+
+
 def test_a_terminal_without_block_characters_gets_letters() -> None:
     screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
     console = Console(file=screen, force_terminal=True, width=WIDTH, height=HEIGHT, legacy_windows=False)
