@@ -16,7 +16,7 @@ from tests.kit.shell import Shell
 pytestmark = pytest.mark.jack
 
 LISTEN = f"{sys.executable} -m jamd listen --backend jack --in {KEYS} --out {SYNTH} --thru all"
-READY, SUMMARY = "play, and jamd will answer", "notes heard"
+READY, SUMMARY = "play, and jamd will answer", "given up"
 
 
 def wait_until(shell: Shell, echoes: bool) -> None:
