@@ -55,7 +55,8 @@ def adding(extra: str, prefix: Path | None = None, origin: str | None = None) ->
     if (prefix / "uv-receipt.toml").exists():
         return f"uv tool install {'--editable ' * editable}{quoted}"
     if (prefix / "pipx_metadata.json").exists():
-        return f"pipx install --force {'--editable ' * editable}{quoted}"
+        python = shlex.quote(str(Path(sys.executable).resolve()))  # pipx would go back to its own
+        return f"pipx install --force --python {python} {'--editable ' * editable}{quoted}"
     return f"{_pip()} {'-e ' * editable}{quoted}"
 
 
@@ -69,11 +70,11 @@ def _origin() -> str | None:
 
 
 def _pip() -> str:
-    """What installs into this Python's environment, as the user's shell would have to call it."""
-    python = shlex.quote(sys.executable)
-    if not is_installed("pip") and shutil.which("uv"):
+    """What installs into this Python's environment, as the user's shell would have to call it. One that uv
+    made has no pip."""
+    python, found = shlex.quote(sys.executable), shutil.which("pip")
+    if not is_installed("pip"):
         return f"uv pip install --python {python}"
-    found = shutil.which("pip")
     if found is None or Path(found).parent == Path(sys.executable).parent:
         return "pip install"
     return f"{python} -m pip install"

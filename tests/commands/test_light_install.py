@@ -186,6 +186,7 @@ def test_a_package_that_is_there_and_does_not_load_is_told_from_a_missing_one(
     assert said.startswith("torch does not load (libc10.so: cannot open shared object file); this adds it: ")
 
 
+PIPX = f"pipx install --force --python {Path(sys.executable).resolve()}"
 INDEX: dict[str, object] = {}
 WHEEL: dict[str, object] = {"url": "file:///a%20desk/jamd-0.1.0-py3-none-any.whl", "archive_info": {}}
 CHECKOUT: dict[str, object] = {"url": "file:///a%20desk/jamd", "dir_info": {"editable": True}}
@@ -197,8 +198,8 @@ CHECKOUT: dict[str, object] = {"url": "file:///a%20desk/jamd", "dir_info": {"edi
         ("", INDEX, "pip install 'jamd[train]'"),
         ("", WHEEL, f"pip install 'jamd[train] @ {WHEEL['url']}'"),
         ("", CHECKOUT, "pip install -e '/a desk/jamd[train]'"),
-        ("pipx_metadata.json", INDEX, "pipx install --force 'jamd[train]'"),
-        ("pipx_metadata.json", WHEEL, f"pipx install --force 'jamd[train] @ {WHEEL['url']}'"),
+        ("pipx_metadata.json", INDEX, f"{PIPX} 'jamd[train]'"),
+        ("pipx_metadata.json", WHEEL, f"{PIPX} 'jamd[train] @ {WHEEL['url']}'"),
         ("uv-receipt.toml", INDEX, "uv tool install 'jamd[train]'"),
         ("uv-receipt.toml", WHEEL, f"uv tool install 'jamd[train] @ {WHEEL['url']}'"),
         ("uv-receipt.toml", CHECKOUT, "uv tool install --editable '/a desk/jamd[train]'"),
@@ -221,3 +222,10 @@ def test_a_pip_of_another_python_is_not_named(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(extras.shutil, "which", lambda name: "/usr/bin/pip")
     monkeypatch.setattr(extras.sys, "executable", "/home/me/.venv/bin/python")
     assert extras.adding("gpu", tmp_path, "{}") == "/home/me/.venv/bin/python -m pip install 'jamd[gpu]'"
+
+
+def test_where_there_is_no_pip_uv_made_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "is_installed", lambda package: False)
+    monkeypatch.setattr(extras.sys, "executable", "/home/me/.venv/bin/python")
+    said = "uv pip install --python /home/me/.venv/bin/python 'jamd[gpu]'"
+    assert extras.adding("gpu", tmp_path, "{}") == said
