@@ -31,9 +31,11 @@ TIMING_EXAMPLES = (
 )
 
 ports_options: Sequence[Callable[[Any], Any]] = (
-    click.option("--in", "in_name", metavar="NAME", help="Part of the input's name."),
-    click.option("--out", "out_name", metavar="NAME", help="Part of the output's name."),
-    click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system."),
+    click.option("--in", "in_name", metavar="NAME", help="MIDI input to hear by: part of its name."),
+    click.option("--out", "out_name", metavar="NAME", help="MIDI output to play to: part of its name."),
+    click.option(
+        "--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system to use."
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
 )
 
@@ -203,8 +205,21 @@ def _say(account: dict[str, Any], machine: Machine, as_json: bool) -> None:
 
 @command.command()
 @click.argument("model", default="default")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--answers", default=10, show_default=True, type=click.IntRange(1, 1000), help="Of each kind.")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    help="Where the model runs; auto: on a GPU (CUDA) if there is one.",
+)
+@click.option(
+    "--answers",
+    metavar="NUMBER",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Answers to time, of each kind.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def model(model: str, device: str, answers: int, as_json: bool) -> None:
     """Measure how long a model takes for a step and for an answer.
@@ -228,7 +243,9 @@ def model(model: str, device: str, answers: int, as_json: bool) -> None:
 
 @command.command()
 @with_ports
-@click.option("--n", "count", default=200, type=click.IntRange(1, 100_000), help="Notes to send.")
+@click.option(
+    "--n", "count", metavar="NUMBER", default=200, type=click.IntRange(1, 100_000), help="Notes to send."
+)
 def loopback(in_name: str | None, out_name: str | None, backend: str, as_json: bool, count: int) -> None:
     """Measure how long MIDI takes out and back in again.
 

@@ -19,10 +19,18 @@ FAULTY = 1
 
 
 @click.command()
-@click.option("--in", "in_name", metavar="NAME", help="Part of the input's name; without names, all ports.")
-@click.option("--out", "out_name", metavar="NAME", help="Part of the output's name.")
-@click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system.")
-@click.option("--model", default="default", show_default=True, help="A model's name or file.")
+@click.option(
+    "--in", "in_name", metavar="NAME", help="MIDI input to try: part of its name; without names, all ports."
+)
+@click.option("--out", "out_name", metavar="NAME", help="MIDI output to try: part of its name.")
+@click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system to use.")
+@click.option(
+    "--model",
+    metavar="MODEL",
+    default="default",
+    show_default=True,
+    help="Model to try: its name or its file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def command(

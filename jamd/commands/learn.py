@@ -36,7 +36,7 @@ MOVED = 4
     "in_name",
     metavar="NAME",
     envvar=["JAMD_LEARN_IN", "JAMD_LISTEN_IN"],
-    help="Part of the input's name; without it, listen's, or the only one there is.",
+    help="MIDI input: part of its name; without it, listen's, or the only one there is.",
 )
 @click.option(
     "--backend",
@@ -45,7 +45,14 @@ MOVED = 4
     help="MIDI system; without it, listen's.",
 )
 @file_option
-@click.option("--seconds", default=10.0, show_default=True, type=Number(0.1, 3600), help="How long to wait.")
+@click.option(
+    "--seconds",
+    metavar="NUMBER",
+    default=10.0,
+    show_default=True,
+    type=Number(0.1, 3600),
+    help="How long to wait.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     knob_name: str | None,

@@ -16,9 +16,9 @@ from jamd.printable import printable
 
 @click.command()
 @click.option(
-    "--out", "out_name", metavar="NAME", help="Part of the output's name; without it, all there are."
+    "--out", "out_name", metavar="NAME", help="MIDI output to silence: part of its name; without it, all."
 )
-@click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system.")
+@click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system to use.")
 def command(out_name: str | None, backend: str) -> None:
     """Silence an output now, or all of them.
 

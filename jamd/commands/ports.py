@@ -11,7 +11,7 @@ from jamd.printable import cell
 
 @click.command()
 @click.option(
-    "--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="One MIDI system; auto: all."
+    "--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system; auto: all."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(backend: str, as_json: bool) -> None:

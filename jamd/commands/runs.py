@@ -22,7 +22,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def common_options(function: Function) -> Function:
     """--runs and --json, before or after the name of the sub-command."""
     function = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(function)
-    where = click.option("--runs", "parent", type=click.Path(path_type=Path), help="Where run folders are.")
+    where = click.option(
+        "--runs", "parent", metavar="FOLDER", type=click.Path(path_type=Path), help="Folder of runs."
+    )
     return where(function)
 
 
@@ -130,7 +132,9 @@ def report(above: tuple[Path | None, bool], name: str, parent: Path | None, as_j
 
 @command.command()
 @click.argument("names", nargs=-1, required=True)
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw the losses, one upon the other.")
+@click.option(
+    "--plot", metavar="FILE", type=click.Path(path_type=Path), help="Also draw the losses together, as a PNG."
+)
 @common_options
 @click.pass_obj
 def compare(

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from jamd.system.service import Manager
 
 name_option = click.option(
-    "--name", default="jamd", show_default=True, help="One of several services: a name of your choice."
+    "--name",
+    metavar="NAME",
+    default="jamd",
+    show_default=True,
+    help="One of several services: a name of your choice.",
 )
 options_argument = click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="-- [LISTEN OPTIONS]")
 
@@ -129,7 +133,13 @@ def status(name: str, as_json: bool) -> None:
 @command.command()
 @name_option
 @click.option(
-    "-n", "--lines", default=50, show_default=True, type=click.IntRange(1), help="How many at most."
+    "-n",
+    "--lines",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="Lines to show, at most.",
 )
 def logs(name: str, lines: int) -> None:
     """Show the last of what the service has logged, and of what it printed where the system keeps that."""

@@ -25,7 +25,7 @@ ALL = "all"
     show_default=True,
     metavar="N|all",
     type=OrWord(click.IntRange(1), ALL),
-    help="How many to list, the latest ones.",
+    help="How many to list, of the latest.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
@@ -101,11 +101,11 @@ def command(context: click.Context, favourites: bool, last: int | str, as_json: 
     "--out",
     "out_name",
     metavar="PORT",
-    help="Part of the output's name; without it, the only synth there is, else a virtual port.",
+    help="MIDI output: part of its name; without it, the only synth there is, else a virtual port.",
 )
 @synth_option
 @virtual_option
-@click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system.")
+@click.option("--backend", default="auto", type=click.Choice(["auto", *BACKENDS]), help="MIDI system to use.")
 def play(name: str, out_name: str | None, synth: str | None, virtual: bool, backend: str) -> None:
     """Play a session, both parts, to an output. Ctrl-C ends it with every note off."""
     import threading

@@ -14,7 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from jamd.cli import main
+from jamd.commands.learn import first_moved
 from jamd.controls.bindings import Bindings
+from jamd.controls.knobs import knob_of
 from jamd.engine.desk import Desk
 from jamd.engine.events import Event, Received
 from jamd.engine.preset import Picked, Reloaded
@@ -370,6 +372,11 @@ def test_a_key_picks_the_next_and_a_controller_one_by_its_place() -> None:
     assert playing_on([at(1), *key], 2)[1]["preset"] == "ballad"
     assert playing_on([at(1), cc(1.5, 20, 127)], 2)[1]["preset"] == "solo"
     assert playing_on([at(1), cc(1.5, 20, 127), key[1]], 2)[1]["preset"] == "fours"
+
+
+def test_learning_by_a_program_change_binds_them_all() -> None:
+    heard = mido.Message("program_change", program=3, channel=FOOT)
+    assert str(first_moved(knob_of("preset"), [heard])) == f"program channel {FOOT + 1}"
 
 
 def test_a_number_that_no_preset_has_picks_none() -> None:

@@ -73,6 +73,13 @@ def test_every_option_has_one_title_or_none_of_the_command_has_any(name: str) ->
         assert set(titled.values()) <= {None}
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_every_option_says_what_it_does(name: str) -> None:
+    for option in EVERY[name].params:
+        if isinstance(option, click.Option):
+            assert option.help, option.opts
+
+
 @pytest.mark.parametrize("width", [80, 100])
 @pytest.mark.parametrize("name", SECTIONED)
 def test_every_option_is_shown_once_and_no_line_is_too_long(name: str, width: int) -> None:
