@@ -18,6 +18,7 @@ from jamd.models.mind import Mind
 from jamd.models.sampling import Knobs, spell
 from jamd.music.note import REST, Frame
 from jamd.training.batches.conversations import Conversation
+from jamd.training.fitting.showing import Track, untracked
 
 COURSES = 16
 """Conversations that go on side by side: they cost three times what one does."""
@@ -44,12 +45,14 @@ TALKS = (
 """The ways of talking, in the order in which they are used; most are in common time."""
 
 
-def conversations(mind: Mind, groups: range, steps: int, seed: int) -> list[Conversation]:
+def conversations(
+    mind: Mind, groups: range, steps: int, seed: int, track: Track = untracked
+) -> list[Conversation]:
     """What a mind that is in C plays with itself: in each group `COURSES` conversations of so many steps,
     each from both sides. A group is the same whichever others are asked for."""
     return [
         conversation
-        for group in groups
+        for group in track(groups, description="playing")
         for conversation in _group(mind, TALKS[group % len(TALKS)].within(steps), steps, (seed, group))
     ]
 

@@ -38,7 +38,8 @@ def train(
     showing.say(personal.summary(divided))
     standing.begin(signals.REHEARSING)
     showing.say(f"{start.name} plays with itself, to keep what it knows")
-    made = personal.prepared(start, divided, plan.steps, recipe["seed"], plan.device, names)
+    with showing.tracking() as track:
+        made = personal.prepared(start, divided, plan.steps, recipe["seed"], plan.device, names, track)
     card = {
         "arch": start.header["arch"],
         "settings": start.settings,

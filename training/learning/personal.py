@@ -26,6 +26,7 @@ from jamd.training.batches.split import (
     steps_of,
 )
 from jamd.training.fitting import fit, networks, selfplay, tuning
+from jamd.training.fitting.showing import Track, untracked
 from jamd.training.learning.music import Music
 from jamd.training.report.report import Comparison, compared
 
@@ -69,13 +70,15 @@ class Outcome:
         return self.own.change_percent.value < 0
 
 
-def prepared(start: Bundle, divided: Split, steps: int, seed: int, device: str, names: bool) -> Personal:
+def prepared(
+    start: Bundle, divided: Split, steps: int, seed: int, device: str, names: bool, track: Track = untracked
+) -> Personal:
     """The player's music and the start model's own, ready to learn from. Raises JamdError for a start that
     cannot go on learning."""
     check(start)
     mind = open_mind(Bundle(start.path, _plain(start.header), start.weights), device)
-    kept = selfplay.conversations(mind, KEPT_GROUPS, steps, seed=0)[::2]  # each from one side
-    rehearsed = selfplay.conversations(mind, REHEARSED_GROUPS, steps, seed=0)
+    kept = selfplay.conversations(mind, KEPT_GROUPS, steps, 0, track)[::2]  # each from one side
+    rehearsed = selfplay.conversations(mind, REHEARSED_GROUPS, steps, 0, track)
     sampler = Sampler(divided.taught, steps, seed)
     watched = [c for piece in tuning.asked_of(divided.watched, steps) for c in piece]
     judging = tuning.asked_of(divided.judging, steps)
