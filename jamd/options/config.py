@@ -141,11 +141,12 @@ def _parsed(text: str, path: Path) -> Config:
         read_bind(config.tables.get(BIND, {}))
     except BindError as error:
         raise UsageError(f"{config.where(BIND, error.key)}: {error}") from None
-    try:
-        if (asked := config.tables.get(LISTEN, {}).get(PRESET)) is not None:
-            presets.check(asked, config.presets)
-    except UsageError as error:
-        raise UsageError(f"{config.where(LISTEN, PRESET)}: {PRESET}: {error}") from None
+    for name, table in config.tables.items():
+        try:
+            if name not in (BIND, PRESET) and PRESET in table:
+                presets.check(table[PRESET], config.presets)
+        except UsageError as error:
+            raise UsageError(f"{config.where(name, PRESET)}: {PRESET}: {error}") from None
     return config
 
 
@@ -153,8 +154,6 @@ def _check_presets(config: Config, tables: object) -> None:
     """Raises UsageError, with the line, for what is wrong in one's own presets."""
     if not isinstance(tables, dict):
         raise UsageError(f"{config.where(PRESET)}: {_no_table(PRESET)}")
-    listen = configured(LISTEN)
-    assert listen is not None
     for name, table in tables.items():
         where = config.where(PRESET, name)
         if not isinstance(table, dict):
@@ -162,7 +161,7 @@ def _check_presets(config: Config, tables: object) -> None:
         if not presets.is_name(name):
             right = "letters, digits, spaces, dots and hyphens, 40 at most"
             raise UsageError(f"{where}: {name!r} is no name for a preset; take {right}")
-        preset_values(config, name, listen)
+        preset_values(config, name)
 
 
 def options_of(command: click.Command) -> dict[str, click.Option]:
@@ -177,10 +176,12 @@ def values_in(config: Config, name: str, command: click.Command) -> dict[str, An
     return values_of(config.tables.get(name, {}), options_of(command), ctx, where)
 
 
-def preset_values(config: Config, name: str, listen: click.Command) -> dict[str, Any]:
+def preset_values(config: Config, name: str) -> dict[str, Any]:
     """What a preset gives the options of listen, by parameter. Raises UsageError, with the line, or with the
     nearest name where there is no such preset."""
     presets.check(name, config.presets)
+    listen = configured(LISTEN)
+    assert listen is not None
     options = {key: option for key, option in options_of(listen).items() if key != PRESET}
     ctx, where = click.Context(listen, info_name=LISTEN), partial(config.where_of_preset, name)
     return values_of(config.presets[name], options, ctx, where)

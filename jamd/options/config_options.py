@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from jamd.options import presets
-from jamd.options.config import LISTEN, PRESET, Config, configured, find, preset_values, values_in
+from jamd.options.config import PRESET, Config, find, preset_values, values_in
 from jamd.options.model import Playing
 
 VARIABLE = "JAMD_LISTEN_CONFIG"
@@ -101,18 +101,18 @@ def _pick(ctx: click.Context, _: click.Parameter, name: str | None) -> str | Non
 
 
 def _answer_like(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
-    listen = configured(LISTEN)
-    if ctx.resilient_parsing or name is None or listen is None:
+    if ctx.resilient_parsing or name is None:
         return
-    here = {field.name for field in fields(Playing)}
-    values = preset_values(find(None), name, listen)
-    _speak(ctx, {param: value for param, value in values.items() if param in here})
+    answers = {field.name for field in fields(Playing)}
+    values = preset_values(find(None), name)
+    _speak(ctx, {param: value for param, value in values.items() if param in answers})
 
 
 def _speak_preset(ctx: click.Context, config: Config, name: str | None) -> None:
     if name is None:
         return
-    values, beside = preset_values(config, name, ctx.command), ctx.default_map or {}
+    here, beside = {param.name for param in ctx.command.params}, ctx.default_map or {}
+    values = {param: value for param, value in preset_values(config, name).items() if param in here}
     by_file = ctx.get_parameter_source(PRESET) is ParameterSource.DEFAULT_MAP
     if by_file and not isinstance(ctx.obj, Given):
         values = {param: value for param, value in values.items() if param not in beside}

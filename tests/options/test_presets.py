@@ -282,6 +282,18 @@ def test_the_config_says_what_a_preset_sets_and_which_there_are() -> None:
         assert words in shown
 
 
+def test_the_page_plays_as_the_instrument_does_with_it() -> None:
+    """Though a preset may say what is no option there; and [web] may name one, too."""
+    own("[web]\npreset = 'mine'\n[preset.mine]\nbars = 1\nweb = true\n")
+    web = load("web")
+    assert web is not None
+    assert web.make_context("web", []).params["bars"] == 1
+    own("[web]\npreset = 'polka'\n[preset.mine]\nbars = 1\n")
+    result = run("web")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "config.toml line 2: preset: no preset 'polka'; the presets are: mine, fours," in result.stderr
+
+
 def test_jam_and_render_answer_as_it_does() -> None:
     """They take what it says of the answers: metre, turns and tempo are those of the file that they play."""
     own(
