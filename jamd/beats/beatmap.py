@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from jamd.counted import counted
 from jamd.errors import JamdError
 from jamd.music.bars import Bars
 from jamd.music.note import STEPS_PER_BEAT, Note
@@ -89,7 +90,9 @@ def align(piece: Piece, track: BeatTrack) -> Piece:
         ]
         parts.append(Part(part.name, tuple(laid)))
     if inside < LEAST_SHARE_INSIDE * notes:
-        raise JamdError(f"only {inside} of {notes} notes lie within it; it is of another recording")
+        raise JamdError(
+            f"only {inside} of {counted(notes, 'note')} lie within it; it is of another recording"
+        )
     return Piece(tuple(parts), ((0.0, 60 / beat_seconds),), track.metres())
 
 

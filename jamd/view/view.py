@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.segment import Segment, Segments
 from rich.style import Style
 
+from jamd.counted import counted
 from jamd.engine.snapshot import Snapshot, Turn
 from jamd.music.note import STEPS_PER_BEAT
 from jamd.system.signals import drawing
@@ -201,7 +202,7 @@ def _status(snapshot: Snapshot) -> Line:
             Segment("○" * (snapshot.metre.beats - beat - 1), QUIET),
         ]
     source = f", {snapshot.source}" if snapshot.source else ""
-    turns = f"{snapshot.turns} turn{'' if snapshot.turns == 1 else 's'}"
+    turns = counted(snapshot.turns, "turn")
     return [*line, Segment(f"  {snapshot.metre}  {round(snapshot.tempo, 1):g} BPM{source}  {turns}", PLAIN)]
 
 
