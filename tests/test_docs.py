@@ -140,7 +140,7 @@ def furnish(home: Path, things: tuple[str, ...]) -> None:
     if "session" in things:
         kept = home / ".local" / "share" / "jamd" / "sessions" / "2026-11-21 20.15.03.mid"
         kept.parent.mkdir(parents=True, exist_ok=True)
-        parts = [Track("player", messages_of(scale_chords(60, 2))), Track("jamd", [])]
+        parts = [Track("player", messages_of(scale_chords(60, 8))), Track("jamd", [])]
         kept.write_bytes(encode(parts, [(0.0, 120.0)], [(0.0, Metre(4, 4))]))
 
 
