@@ -102,7 +102,6 @@ def command(
     from jamd.sync.filetime import FileTime
     from jamd.system import signals
     from jamd.system.files import check_writable
-    from jamd.view.plot import draw
     from jamd.view.sound import to_wav
 
     if (out_name is not None) + (synth is not None) + no_sound > 1:
@@ -149,6 +148,8 @@ def command(
         player.start()
         run(engine)
     say_summary(engine, sent)
+
+    from jamd.view.plot import draw  # the music need not wait for what only draws
 
     if not keeping.is_kept:
         raise JamdError(f"nothing of this jam is in {output}")

@@ -117,6 +117,7 @@ def play(name: str, out_name: str | None, synth: str | None, virtual: bool, back
     from jamd.options import unnamed
     from jamd.player import Player, performance
     from jamd.sessions import sessions
+    from jamd.system.logs import logged
 
     if synth is not None and out_name is not None:
         raise UsageError(SYNTH_OR_OUT)
@@ -124,7 +125,7 @@ def play(name: str, out_name: str | None, synth: str | None, virtual: bool, back
     path = session.path
     if said:
         click.echo(f"jamd: {printable(said)}", err=True)
-    with ExitStack() as stack:
+    with logged(), ExitStack() as stack:
         midi = open_backend(backend)
         if synth is not None:
             out_name = stack.enter_context(fluidsynth(midi, synth))

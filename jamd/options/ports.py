@@ -106,6 +106,8 @@ class Cabling:
     def _taken(self, midi: Backend) -> tuple[str | None, str | None]:
         """The names to go by, of what is plugged in too; None where a virtual port is wanted. A service, as
         it waits, must not change from day to day with what is plugged in."""
+        if self.in_name is not None and self.out_name is not None:
+            return self.in_name, self.out_name
         from jamd.options import unnamed
         from jamd.system.logs import say
 

@@ -101,6 +101,20 @@ def test_version_is_the_package_s() -> None:
     assert importlib.metadata.version("jamd") == jamd.__version__
 
 
+def test_ctrl_c_while_a_library_makes_a_class_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11 makes another error of it."""
+
+    def load(name: str) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as interrupt:
+            raise RuntimeError("Error calling __set_name__") from interrupt
+
+    monkeypatch.setattr(cli, "load", load)
+    result = CliRunner().invoke(cli.main, ["jam"])
+    assert (result.exit_code, result.output) == (130, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "about"),
     [

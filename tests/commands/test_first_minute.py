@@ -12,6 +12,7 @@ import pytest
 from jamd.sessions import sessions
 from jamd.smf import midifile
 from tests.kit.realparts import KEYS, SYNTH, Jamd, Player, sounding
+from tests.system.test_ending import long_chords
 
 pytestmark = pytest.mark.jack
 
@@ -90,6 +91,28 @@ def test_jam_plays_without_a_sound(
     about_sound = [each for each in said if each.startswith(("no sound", "sounding"))]
     assert len(about_sound) == bool(line)
     assert not line or about_sound[0].startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), f"taken: {SYNTH}:{SYNTH}; there is no other"),
+        (("--synth",), "playing evening.mid to jamd synth:midi_00"),
+        (("--virtual",), "playing evening.mid to jamd out"),
+    ],
+)
+def test_a_session_is_played_on_what_is_there(
+    player: Player, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    folder = tmp_path / "data" / "jamd" / "sessions"
+    folder.mkdir(parents=True)
+    long_chords(folder / "evening.mid")
+    with Jamd(tmp_path, "play", "evening", "--backend", "jack", *options, command="sessions") as playing:
+        playing.wait_for_line(said, 20)
+        if not options:
+            player.wait_for_strike(0.0, 20)
+        playing.signal(signal.SIGINT)
+        assert playing.wait().status == 130
 
 
 def test_two_jamds_of_two_names_answer_each_other(jack: str, tmp_path: Path) -> None:
