@@ -549,10 +549,11 @@ def test_the_file_is_read_again_with_the_preset_that_was_picked() -> None:
 
 @pytest.mark.jack
 def test_a_program_change_in_the_middle_of_an_answer(player: Player, tmp_path: Path) -> None:
-    """Bars of a second, one each at first; then, by program 1, two of call. The synth sees no program."""
+    """Bars of a second, one each at first; then, by program 1, two of call. The synth sees the program of the
+    sound alone."""
     own(
         "[listen]\ntempo = 240\nbars = 1\nanswer-bars = 1\n[bind]\npreset = 'program'\n"
-        "[preset.two]\nmode = 'answer'\nbars = 2\nout-channel = 2\n"
+        "[preset.two]\nmode = 'answer'\nbars = 2\nout-channel = 2\nprogram = 12\n"
     )
     phrase = [
         (beat / 4 + after, (status, 60 + 4 * (beat % 2), 90))
@@ -574,4 +575,4 @@ def test_a_program_change_in_the_middle_of_an_answer(player: Player, tmp_path: P
     assert ended.status == 0, ended.stderr
     player.listen_until(player.now() + 0.2)
     assert not sounding(player.heard)
-    assert not [message for message in player.heard if message.bytes[0] & 0xF0 == 0xC0]
+    assert [message.bytes for message in player.heard if message.bytes[0] & 0xF0 == 0xC0] == [(0xC0, 11)]
