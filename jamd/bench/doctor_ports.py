@@ -19,7 +19,9 @@ from jamd.midi.backends import (
     load_rtmidi,
     open_backend,
 )
+from jamd.midi.plugged_in import Several, take
 from jamd.midi.ports import find
+from jamd.midi.synth import found
 
 SEQUENCER = Path("/dev/snd/seq")
 LONG_PERIOD_SECONDS = 0.006
@@ -59,6 +61,8 @@ def examine(
     if midi.name == "jack":
         yield of_period((period or jack_period)())
     yield from of_ports(midi, names)
+    if not any(name for _, name in names):
+        yield of_unnamed(midi.inputs(), midi.outputs(), midi.name)
 
 
 def of_backend(name: str, rtmidi: Any, sequencer: Path) -> tuple[Finding, Backend | None]:
@@ -105,6 +109,25 @@ def of_ports(midi: Backend, names: Sequence[tuple[str, str | None]]) -> Iterator
         yield Finding("ports", State.WARNING, "none is listed", remedy)
     for kind, name in wanted:
         yield of_port(midi, kind, name, listed[kind])
+
+
+def of_unnamed(inputs: Sequence[str], outputs: Sequence[str], system: str) -> Finding:
+    """What listen takes where no port is named."""
+    taken = take(inputs, outputs, system)
+    if isinstance(taken, Several):
+        of_each = f"{counted(len(taken.inputs), 'input')} and {counted(len(taken.outputs), 'output')}"
+        return Finding("without names", State.OK, f"listen asks which: there are {of_each}")
+    key, synth = taken.input or "a port of its own", taken.output or "a port of its own"
+    return Finding("without names", State.OK, f"listen takes {key}, and to sound {synth}")
+
+
+def of_fluidsynth() -> Finding:
+    """Whether there is something to sound on without a synth."""
+    try:
+        _, font = found()
+    except JamdError as error:
+        return Finding("--synth", State.OK, f"cannot be used: {error}")
+    return Finding("--synth", State.OK, f"FluidSynth plays {font}")
 
 
 def of_port(midi: Backend, kind: str, name: str, listed: Sequence[str]) -> Finding:

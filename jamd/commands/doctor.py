@@ -77,6 +77,7 @@ def _examine(in_name: str | None, out_name: str | None, backend: str, model: str
     from jamd.options.model import models_folder
 
     yield from doctor_ports.examine([("input", in_name), ("output", out_name)], backend)
+    yield doctor_ports.of_fluidsynth()
     yield from doctor.of_machine(look())
     yield doctor.of_numpy(os.environ)
     yield doctor.of_model(lambda: step_seconds(bundle.read(bundle.find(model, models_folder()))))

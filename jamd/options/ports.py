@@ -95,7 +95,7 @@ class Cabling:
             stack.enter_context(midi)
             stack.enter_context(only_one(midi, in_name, out_name, self.name))
             out = midi.open_output(out_name)
-            if self.silence_first and self.out_name is not None:  # to one of its own nobody listens yet
+            if self.silence_first and out_name is not None and self.synth is None:  # else nobody listens yet
                 silence(out)
             lights = None if self.lights is None else midi.open_output(self.lights, sounds=False)
             clock = out if send_clock == OUTPUT else None

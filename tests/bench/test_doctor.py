@@ -17,7 +17,7 @@ from jamd.bench import doctor, doctor_ports
 from jamd.bench.doctor import Finding, State
 from jamd.bench.machine import Machine
 from jamd.cli import main
-from jamd.errors import BackendError, BundleError
+from jamd.errors import BackendError, BundleError, JamdError
 from jamd.midi import backends
 from jamd.midi.backends import open_backend
 from tests.kit.realparts import KEYS, SYNTH, Player
@@ -189,6 +189,27 @@ def test_a_model_is_timed_and_a_damaged_one_stops_the_playing() -> None:
         raise BundleError("default.safetensors is truncated")
 
     assert doctor.of_model(damaged).state is FAULT
+
+
+def test_what_listen_takes_without_names_is_told() -> None:
+    taken = doctor_ports.of_unnamed(["Keys 20:0"], ["Keys 20:0", "Synth 128:0"], "alsa")
+    assert (taken.state, taken.said) == (OK, "listen takes Keys 20:0, and to sound Synth 128:0")
+    several = doctor_ports.of_unnamed(["Keys 20:0", "Pads 24:0"], ["Synth 128:0"], "alsa")
+    assert several.said == "listen asks which: there are 2 inputs and 1 output"
+    nothing = doctor_ports.of_unnamed([], [], "alsa")
+    assert nothing.said == "listen takes a port of its own, and to sound a port of its own"
+
+
+def test_fluidsynth_is_looked_for_and_how_to_get_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_ports, "found", lambda: ("fluidsynth", Path("GM.sf2")))
+    assert doctor_ports.of_fluidsynth() == Finding("--synth", OK, "FluidSynth plays GM.sf2")
+
+    def missing() -> None:
+        raise JamdError("fluidsynth is missing: `brew install fluid-synth`")
+
+    monkeypatch.setattr(doctor_ports, "found", missing)
+    said = "cannot be used: fluidsynth is missing: `brew install fluid-synth`"
+    assert doctor_ports.of_fluidsynth() == Finding("--synth", OK, said)
 
 
 # The user's own

@@ -157,6 +157,16 @@ def test_whoever_names_a_port_or_waits_for_one_gets_no_other(
     assert capsys.readouterr().out == said
 
 
+def test_what_a_killed_session_left_is_silenced_on_the_synth_that_is_taken(midi: FakeMidi) -> None:
+    with wanting(silence_first=True).plugged(None, None) as cables:
+        assert (cables.in_name, cables.out.name) == (KEYS, FLUID)
+        assert len(midi.sent) > 16 * 128  # every note of every channel
+    midi.sent.clear()
+    with wanting(silence_first=True, virtual=True).plugged(None, None) as cables:
+        assert (cables.in_name, cables.out.name) == (None, "jamd out")
+        assert midi.sent == []
+
+
 # The commands
 
 
