@@ -1,0 +1,637 @@
+"""The page in a real Chromium, against a stand-in that speaks jamd's words: what is seen, heard and sent."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("websockets")
+playwright = pytest.importorskip("playwright.sync_api")
+
+from tests.web.fake_jamd import FakeJamd, fake_jamd, seconds_now  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
+]
+
+Page = Any
+DESKTOP = {"width": 1280, "height": 860}
+PHONE = {"width": 390, "height": 844}
+
+MIDI_KEYBOARD = """
+    class Input { constructor() { this.id = "k1"; this.name = "Keys 61"; this.state = "connected"; } }
+    class Output {
+        constructor() { this.id = "s1"; this.name = "Synth"; this.state = "connected"; this.sent = []; }
+        send(bytes, time) { this.sent.push([...bytes]); }
+    }
+    window.standIn = { asked: 0, input: new Input(), output: new Output(), access: null };
+    navigator.requestMIDIAccess = async () => {
+        standIn.asked += 1;
+        standIn.access = {
+            inputs: new Map([["k1", standIn.input]]), outputs: new Map([["s1", standIn.output]]),
+        };
+        return standIn.access;
+    };
+    standIn.play = (...bytes) => standIn.input.onmidimessage(
+        { data: new Uint8Array(bytes), timeStamp: performance.now() });
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def jamd() -> Iterator[FakeJamd]:
+    """One that answers nothing by itself."""
+    with fake_jamd(answers=False) as served:
+        yield served
+
+
+@pytest.fixture
+def opened(browser: Any, jamd: FakeJamd) -> Iterator[Callable[..., Page]]:
+    """Opens a page and waits until it is connected; afterwards its console must be clean."""
+    contexts, complaints = [], []
+
+    def open_page(where: str = "", script: str = "", strings: int = 3, **options: Any) -> Page:
+        context = browser.new_context(**({"viewport": DESKTOP} | options))
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        page.on("request", lambda asked: _ours(asked.url, jamd) or complaints.append(asked.url))
+        if script:
+            page.add_init_script(script)
+        page.goto(jamd.address + where)
+        until(
+            lambda: page.evaluate(
+                "window.jamd?.connected && jamd.hello && jamd.state && jamd.clock.knowsEngine"
+            )
+        )
+        until(lambda: page.evaluate("jamd.strings") >= strings)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [c for c in complaints if "ERR_CONNECTION_REFUSED" not in c] == []
+
+
+def _ours(address: str, jamd: FakeJamd) -> bool:
+    return address.startswith((jamd.address, jamd.address.replace("http", "ws"), "blob:", "data:"))
+
+
+def until(true: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """What this says once it is so. The page's policy forbids that Playwright waits inside."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+    return found
+
+
+def running(page: Page) -> None:
+    """Unlock the sound and let the audio clock run for a while."""
+    page.locator("h1").click()
+    until(lambda: page.evaluate("jamd.audio.state") == "running")
+    time.sleep(0.4)
+
+
+def note(
+    pitch: int, seconds: float, velocity: int = 90, part: str = "jamd", off: bool = False
+) -> dict[str, Any]:
+    data = [0x80, pitch, 64] if off else [0x90, pitch, velocity]
+    return {"type": "note", "part": part, "seconds": seconds, "bytes": data}
+
+
+def text(page: Page, name: str) -> str:
+    return str(page.locator(f"#{name}").inner_text())
+
+
+# ---- the first ten seconds
+
+
+def test_it_loads_says_what_to_do_and_asks_nobody_else(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    assert page.locator("#welcome h2").is_visible()
+    assert page.get_by_role("button", name="Hear a call").count() == 1
+    assert page.evaluate("jamd.audio.state") == "suspended"  # no sound before a gesture
+    assert text(page, "turn") == "Ready when you are"
+    assert {path.split("?")[0].split("/")[1] for path in jamd.paths} <= {"", "page", "socket"}
+
+
+def test_the_first_key_is_heard_at_once(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    page.keyboard.down("a")
+    loudest = until(lambda: page.evaluate("jamd.rms('player')"), 2)
+    assert loudest > 0
+    assert until(lambda: jamd.midi) == [[0x90, 60, 88]]
+    page.keyboard.up("a")
+    until(lambda: len(jamd.midi) == 2)
+    assert jamd.midi[1] == [0x80, 60, 64]
+    assert not page.locator("#welcome").is_visible()
+
+
+def test_hear_a_call_plays_it_as_by_hand(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    jamd.knobs["tempo"] = 240.0
+    page = opened()
+    page.get_by_role("button", name="Hear a call").click()
+    until(lambda: page.evaluate("jamd.rms('player')") > 0.003)
+    until(lambda: len(jamd.midi) == 28, 6)
+    strikes = [word for word in jamd.of_type("midi") if word["bytes"][0] == 0x90]
+    beats = [(word["seconds"] - strikes[0]["seconds"]) * 4 for word in strikes]
+    assert beats == pytest.approx([0, 0, 1.5, 2, 2, 2.5, 3, 4, 4, 5, 5.5, 5.5, 6, 6.5], abs=1e-6)
+    for word in jamd.of_type("midi"):  # each is told when it is, not before
+        assert -0.02 < word["arrived"] - word["seconds"] < 0.25
+    assert page.evaluate("jamd.state.held") == []
+
+
+# ---- hands
+
+
+def test_the_computers_keys_reach_jamd_with_the_right_instants(
+    opened: Callable[..., Page], jamd: FakeJamd
+) -> None:
+    page = opened()
+    running(page)
+    latency = page.evaluate("jamd.clock.latency")
+    assert 0 < latency < 0.2
+    before = seconds_now()
+    for key in ("a", "w", "'"):
+        page.keyboard.press(key)
+    page.keyboard.press("x")  # an octave up
+    page.keyboard.press("v")  # harder
+    page.keyboard.press("a")
+    until(lambda: len(jamd.midi) == 8)
+    strikes = [word for word in jamd.of_type("midi") if word["bytes"][0] == 0x90]
+    assert [word["bytes"][1:] for word in strikes] == [[60, 88], [61, 88], [77, 88], [72, 100]]
+    for word in strikes:  # the engine's clock, less what the ear is late by
+        assert before - latency - 0.01 < word["seconds"] < word["arrived"] - latency + 0.01
+
+
+def test_keys_with_modifiers_repeats_and_text_fields_play_nothing(
+    opened: Callable[..., Page], jamd: FakeJamd
+) -> None:
+    page = opened()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Alt+d")
+    page.keyboard.down("s")
+    page.keyboard.down("s")  # a repeat
+    page.keyboard.up("s")
+    until(lambda: len(jamd.midi) == 2)
+    assert jamd.midi == [[0x90, 62, 88], [0x80, 62, 64]]
+
+
+def test_space_is_the_pedal_but_not_on_a_button(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    page.keyboard.press("Space")
+    until(lambda: len(jamd.midi) == 2)
+    assert jamd.midi == [[0xB0, 64, 127], [0xB0, 64, 0]]
+    page.locator("#mute").focus()
+    page.keyboard.press("Space")
+    assert page.locator("#mute").get_attribute("aria-pressed") == "true"
+    assert len(jamd.midi) == 2
+
+
+def test_the_mouse_plays_and_slides(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    c, d = (page.locator(f'[data-pitch="{pitch}"]').bounding_box() for pitch in (60, 62))
+    page.mouse.move(c["x"] + 5, c["y"] + c["height"] - 8)
+    page.mouse.down()
+    until(lambda: page.locator('[data-pitch="60"].player').count())
+    page.mouse.move(d["x"] + 20, d["y"] + d["height"] - 60, steps=4)
+    until(lambda: page.locator('[data-pitch="62"].player').count())
+    page.mouse.up()
+    until(lambda: len(jamd.midi) == 4)
+    assert [data[:2] for data in jamd.midi] == [[0x90, 60], [0x80, 60], [0x90, 62], [0x80, 62]]
+    assert jamd.midi[0][2] > jamd.midi[2][2] > 40  # harder towards the end of a key
+
+
+def test_two_fingers_play_two_keys(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened(viewport=PHONE, has_touch=True, is_mobile=True)
+    touch = page.context.new_cdp_session(page)
+    page.locator("#piano").scroll_into_view_if_needed()
+    points = []
+    for pitch in (60, 64):
+        box = page.locator(f'[data-pitch="{pitch}"]').bounding_box()
+        points.append({"x": box["x"] + 8, "y": box["y"] + box["height"] - 20, "id": pitch})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    until(lambda: page.locator(".key.player").count() == 2)
+    assert sorted(data[1] for data in until(lambda: len(jamd.midi) == 2 and jamd.midi)) == [60, 64]
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    until(lambda: len(jamd.midi) == 4)
+    assert jamd.held == set()
+    assert until(lambda: page.evaluate("jamd.audio.state")) == "running"
+
+
+def test_a_midi_keyboard_is_asked_for_on_a_click_and_may_be_pulled_out(
+    opened: Callable[..., Page], jamd: FakeJamd
+) -> None:
+    page = opened(script=MIDI_KEYBOARD)
+    assert page.evaluate("standIn.asked") == 0
+    page.locator("#midi").click()
+    until(lambda: text(page, "keyboards") == "Keys 61")
+    page.evaluate("standIn.play(0x93, 64, 77); standIn.play(0xb3, 64, 127); standIn.play(0xf8)")
+    until(lambda: len(jamd.midi) == 2)
+    assert jamd.midi == [[0x93, 64, 77], [0xB3, 64, 127]]
+    page.evaluate("standIn.input.state = 'disconnected'; standIn.access.onstatechange()")
+    until(lambda: len(jamd.midi) == 4)
+    assert jamd.midi[2:] == [[0x83, 64, 64], [0xB3, 64, 0]]
+
+
+def test_a_synth_by_midi_takes_the_place_of_the_page(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened(script=MIDI_KEYBOARD)
+    running(page)
+    page.locator("#midi").click()
+    page.locator("#synth").select_option("s1")
+    page.keyboard.press("a")
+    now = seconds_now()
+    jamd.say(note(70, now + 0.03), note(70, now + 0.1, off=True))
+    until(lambda: [0x80, 70, 64] in page.evaluate("standIn.output.sent"))
+    sent = page.evaluate("standIn.output.sent")
+    assert sent[:3] == [[0x90, 60, 88], [0x80, 60, 64], [0x90, 70, 90]]
+    assert page.evaluate("jamd.voices") == 0
+
+
+@pytest.mark.parametrize("event", ["blur", "visibilitychange", "pagehide"])
+def test_a_key_lost_with_the_focus_is_let_go(opened: Callable[..., Page], jamd: FakeJamd, event: str) -> None:
+    page = opened()
+    page.keyboard.down("d")
+    page.keyboard.down("Space")
+    until(lambda: len(jamd.midi) == 2)
+    if event == "visibilitychange":
+        page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    else:
+        page.evaluate(f"window.dispatchEvent(new Event('{event}'))")
+    until(lambda: len(jamd.midi) == 4)
+    assert jamd.midi[2:] == [[0x80, 64, 64], [0xB0, 64, 0]]
+    assert page.evaluate("jamd.hands.names") == []
+
+
+# ---- what jamd plays
+
+
+def test_notes_are_placed_at_their_instants_on_the_audio_clock(
+    opened: Callable[..., Page], jamd: FakeJamd
+) -> None:
+    page = opened()
+    running(page)
+    begin = seconds_now() + 0.5
+    for i in range(20):
+        jamd.say(note(60 + i, begin + i * 0.02), note(60 + i, begin + i * 0.02 + 0.05, off=True))
+    rows = until(lambda: len(found := page.evaluate(SCHEDULED)) == 20 and found)
+    assert not any(late for _, _, late, _ in rows)
+    first_seconds, first_audio, _, _ = rows[0]
+    for seconds, at, _, expected in rows:
+        assert at - first_audio == pytest.approx(seconds - first_seconds, abs=1e-3)
+        assert at == pytest.approx(expected, abs=1e-3)
+    assert until(lambda: page.evaluate("jamd.rms('jamd')"), 3) > 0
+    until(lambda: page.evaluate("jamd.voices") == 0)
+
+
+SCHEDULED = "jamd.scheduled.map(s => [s.seconds, s.audio, s.late, jamd.clock.audioAt(s.seconds)])"
+
+
+def test_a_note_that_is_taken_back_never_sounds(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    running(page)
+    at = seconds_now() + 0.3
+    jamd.say(note(60, at), note(60, at, off=True), note(64, at), note(64, at - 0.1, off=True))
+    until(lambda: len(page.evaluate("jamd.scheduled.map(s => s.voice.takenBack)")) == 2)
+    loudest = 0.0
+    while seconds_now() < at + 0.3:
+        loudest = max(loudest, page.evaluate("jamd.rms('jamd')"))
+    assert loudest == 0
+    assert page.evaluate("jamd.scheduled.map(s => s.voice.takenBack)") == [True, True]
+
+
+def test_a_late_note_is_played_at_once(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    running(page)
+    jamd.say(note(60, seconds_now() - 0.2))
+    until(lambda: page.evaluate("jamd.rms('jamd')") > 0)
+    assert page.evaluate("jamd.scheduled[0].late")
+
+
+def test_many_notes_are_bounded_and_panic_silences_all(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    running(page)
+    at = seconds_now() + 0.05
+    jamd.say(*[note(30 + i, at) for i in range(60)])
+    until(lambda: page.evaluate("jamd.rms('jamd')") > 0.01)
+    assert 28 <= page.evaluate("jamd.voices") <= 32
+    page.keyboard.press("Escape")
+    assert until(lambda: jamd.of_type("press"))[0]["action"] == "panic"
+    assert page.evaluate("jamd.voices") == 0
+    until(lambda: page.evaluate("jamd.rms('jamd')") < 1e-4)
+
+
+def test_all_notes_off_and_the_pedal_are_obeyed(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    running(page)
+    at = seconds_now() + 0.05
+    pedal = {"type": "note", "part": "jamd", "seconds": at, "bytes": [0xB0, 64, 127]}
+    jamd.say(pedal, note(60, at), note(60, at + 0.05, off=True))
+    time.sleep(0.6)
+    assert page.evaluate("jamd.rms('jamd')") > 1e-3  # held by the pedal
+    jamd.say({**pedal, "seconds": seconds_now(), "bytes": [0xB0, 123, 0]})
+    until(lambda: page.evaluate("jamd.rms('jamd')") < 1e-4, 5)
+
+
+def test_the_plan_is_pale_and_gone_when_it_is_taken_back(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    page.keyboard.press("a")  # the grid begins
+    until(lambda: page.evaluate("jamd.state.running"))
+    before = page.locator("#roll").screenshot()
+    jamd.say({"type": "plan", "notes": [[8, 4, 67, 90], [12, 4, 69, 90]]})
+    until(lambda: page.evaluate("jamd.model.planned.length") == 2)
+    assert page.locator("#roll").screenshot() != before
+    jamd.say({"type": "plan", "notes": []})
+    until(lambda: page.evaluate("jamd.model.planned.length") == 0)
+
+
+def test_an_answer_is_heard_seen_and_on_the_bar_line(browser: Any) -> None:
+    with fake_jamd() as jamd:
+        jamd.knobs["tempo"] = 240.0
+        page = browser.new_page(viewport=DESKTOP)
+        page.goto(jamd.address)
+        until(lambda: page.evaluate("window.jamd?.connected && jamd.state && jamd.strings > 3"))
+        running(page)
+        for key in "adgk":
+            page.keyboard.press(key)
+        until(lambda: text(page, "turn") == "Your turn")
+        until(lambda: text(page, "turn") == "jamd answers", 6)
+        until(lambda: page.evaluate("jamd.rms('jamd')") > 1e-3)
+        assert page.locator("body").get_attribute("data-turn") == "answer"
+        assert "b" in text(page, "left")  # 1 bar 3 beats
+        anchor, _ = page.evaluate("jamd.state.anchor")
+        assert page.evaluate("jamd.scheduled[0].seconds") == pytest.approx(anchor + 2.0, abs=1e-6)
+        until(lambda: {n["part"] for n in page.evaluate("jamd.model.notes")} == {"player", "jamd"})
+        page.close()
+
+
+# ---- knobs
+
+
+def test_knobs_are_turned_here_and_there(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page, other = opened(), opened()
+    tempo = page.get_by_role("slider", name="Tempo")
+    tempo.focus()
+    page.keyboard.press("ArrowRight")
+    assert until(lambda: jamd.of_type("turn"))[0] | {"arrived": 0} == {
+        "type": "turn", "knob": "tempo", "value": 121, "arrived": 0,
+    }  # fmt: skip
+    there = other.get_by_role("slider", name="Tempo")
+    until(lambda: there.get_attribute("aria-valuetext") == "121 BPM")
+    page.get_by_role("combobox", name="Turns").select_option("duet")
+    until(lambda: other.get_by_role("combobox", name="Turns").input_value() == "duet")
+    page.get_by_role("combobox", name="Bars a turn").select_option("4")
+    assert until(lambda: len(found := jamd.of_type("turn")) == 3 and found)[-1]["value"] == 4
+    jamd.knobs["density"] = 4.0
+    jamd.say(jamd.state)  # a controller turned it
+    until(lambda: page.get_by_role("slider", name="Density").input_value() == "1")
+
+
+def test_actions_presets_and_models(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    for name in ("Give jamd the turn", "Loop", "Vary", "Keep", "Tap the tempo"):
+        page.get_by_role("button", name=name).click()
+    page.get_by_role("combobox", name="Preset").select_option("wild")
+    page.get_by_role("combobox", name="Model").select_option("wavenet")
+    until(lambda: jamd.of_type("model"))
+    assert [w["action"] for w in jamd.of_type("press")] == ["turn", "loop", "vary", "save", "tap"]
+    assert (jamd.of_type("preset")[0]["name"], jamd.of_type("model")[0]["name"]) == ("wild", "wavenet")
+    jamd.say({**jamd.state, "looping": True})
+    until(lambda: page.get_by_role("button", name="Loop").get_attribute("aria-pressed") == "true")
+
+
+def test_a_page_that_watches_touches_nothing(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened("?watch")
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    assert page.get_by_role("slider", name="Tempo").is_disabled()
+    time.sleep(0.2)
+    assert jamd.received == []
+
+
+# ---- ends
+
+
+def test_it_comes_back_by_itself_and_shows_what_was(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    page.keyboard.press("a")
+    until(lambda: len(page.evaluate("jamd.model.notes")) == 1)
+    page.keyboard.down("s")
+    page.evaluate("jamd.drop()")
+    assert page.locator("#away").is_visible()
+    assert page.evaluate("jamd.hands.names") == []
+    until(lambda: page.evaluate("jamd.connected"))
+    until(lambda: not page.locator("#away").is_visible())
+    until(lambda: len(page.evaluate("jamd.model.notes")) == 2)
+    page.keyboard.press("d")
+    until(lambda: [0x90, 64, 88] in jamd.midi)
+
+
+def test_a_session_that_is_over_is_said_and_a_new_one_found(
+    opened: Callable[..., Page], jamd: FakeJamd
+) -> None:
+    page = opened()
+    running(page)
+    jamd.say(note(60, seconds_now()))
+    until(lambda: page.evaluate("jamd.voices") == 1)
+    jamd.say({"type": "ended"})
+    until(lambda: "over" in text(page, "away"))
+    assert page.evaluate("jamd.voices") == 0
+    port = jamd.port
+    jamd.stop()
+    until(lambda: not page.evaluate("jamd.connected"))
+    assert "over" in text(page, "away")
+    with fake_jamd(port=port):
+        until(lambda: page.evaluate("jamd.connected"))
+        until(lambda: not page.locator("#away").is_visible())
+
+
+# ---- what is kept
+
+
+def test_files_are_one_click_away_and_sessions_play(opened: Callable[..., Page]) -> None:
+    page = opened()
+    page.locator("#kept summary").click()
+    for name, path in (
+        ("This session", "/session.mid"),
+        ("Last call", "/take.mid"),
+        ("Picture", "/picture.png"),
+    ):
+        link = page.get_by_role("link", name=name)
+        assert (link.get_attribute("href"), link.get_attribute("download") is not None) == (path, True)
+    play = page.get_by_role("button", name="Play ★ 2026-12-01 10:00")
+    play.click()
+    until(lambda: page.evaluate("jamd.rms('player')") > 0)
+    assert play.inner_text() == "Stop"
+    play.click()
+    until(lambda: play.inner_text() == "Play")
+    until(lambda: page.evaluate("jamd.rms('player')") < 1e-4)
+
+
+def test_a_link_carries_a_call_and_a_seed(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    jamd.knobs["tempo"] = 240.0
+    page = opened()
+    jamd.say({"type": "span", "start": 0, "end": None, "turn": "call"})
+    page.keyboard.press("d")
+    until(lambda: page.evaluate("jamd.model.notes[0]?.end"))
+    page.locator("#kept summary").click()
+    page.get_by_role("button", name="Share the last call").click()
+    until(lambda: "Answer" in text(page, "shared-text"))
+    link = page.locator("#shared-link").input_value()
+    other = opened(link.removeprefix(jamd.address))
+    until(lambda: "Answer" in text(other, "shared-text"))
+    asked = [path for path in jamd.paths if path.startswith("/answer.json")]
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
+    other.get_by_role("button", name="Listen").click()
+    until(lambda: other.evaluate("jamd.rms('jamd')") > 0, 8)
+    other.keyboard.press("Escape")
+    until(lambda: not other.locator("#shared").is_visible())
+    until(lambda: other.evaluate("jamd.rms('jamd')") < 1e-4)
+
+
+# ---- for everybody
+
+
+@pytest.mark.parametrize(
+    "size", [PHONE, {"width": 360, "height": 640}, {"width": 844, "height": 390}, DESKTOP]
+)
+def test_no_sideways_scroll_at_any_size(opened: Callable[..., Page], size: tuple[int, int]) -> None:
+    page = opened(viewport={"width": size[0], "height": size[1]})
+    for name in ("controls", "kept"):
+        page.evaluate(f"document.getElementById('{name}').open = true")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    keys = page.locator(".key.white")
+    assert keys.count() >= 10
+    assert keys.first.bounding_box()["width"] >= 30
+
+
+def test_light_and_dark(opened: Callable[..., Page]) -> None:
+    page = opened()
+    colours = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        colours.append(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
+    assert colours == ["rgb(253, 252, 248)", "rgb(21, 23, 28)"]
+
+
+def test_with_reduced_motion_pages_are_turned(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    """The bar lines stand still while the music goes on."""
+    for motion, moves in (("reduce", False), ("no-preference", True)):
+        page = opened(reduced_motion=motion)
+        page.keyboard.press("a")
+        until(lambda page=page: page.evaluate("jamd.state.running"))
+        time.sleep(0.3)
+        box = page.locator("#roll").bounding_box()
+        clip = {"x": box["x"] + 60, "y": box["y"] + box["height"] - 14, "width": 400, "height": 13}
+        first = page.screenshot(clip=clip)
+        time.sleep(0.25)
+        assert (page.screenshot(clip=clip) != first) is moves
+        jamd.anchor = None
+        page.close()
+
+
+def test_the_roll_scrolls_back_and_returns(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    for beat in range(64):
+        jamd.say({"type": "heard", "part": "player", "beats": beat, "bytes": [0x90, 60, 80]})
+    jamd.anchor = [seconds_now() - 32, 0]
+    jamd.say(jamd.state)
+    until(lambda: page.evaluate("jamd.state.running"))
+    time.sleep(0.1)
+    page.locator("#roll").focus()
+    page.keyboard.press("PageUp")
+    until(lambda: page.locator("#now").is_visible())
+    page.locator("#now").click()
+    until(lambda: not page.locator("#now").is_visible())
+
+
+def test_everything_is_reached_by_keyboard(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    page.locator("#kept").evaluate("element => { element.open = true; }")
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("""(() => {
+            const e = document.activeElement;
+            return e.id || e.dataset.action || e.closest('[data-knob]')?.dataset.knob
+                || e.dataset.pitch || e.textContent.trim();
+        })()"""))  # fmt: skip
+    wanted = {"mute", "volume", "click", "roll", "hear", "lower", "higher", "softer", "harder", "pedal", "60",
+              "Controls", "turn", "tap", "loop", "vary", "save", "panic", "tempo", "mode", "bars",
+              "temperature", "echo", "density", "register", "feel", "What is kept", "session-file",
+              "take-file", "picture-file", "share"}  # fmt: skip
+    assert wanted <= reached
+    page.locator('[data-pitch="60"]').focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    until(lambda: len(jamd.midi) == 2)
+    assert [data[:2] for data in jamd.midi] == [[0x90, 61], [0x80, 61]]
+    page.keyboard.press("1")  # the first knob
+    assert page.evaluate("document.activeElement.closest('[data-knob]').dataset.knob") == "tempo"
+    page.keyboard.press("b")
+    assert until(lambda: jamd.of_type("press"))[0]["action"] == "loop"
+
+
+def test_everything_has_a_name_for_a_screen_reader(opened: Callable[..., Page]) -> None:
+    page = opened()
+    for name in ("controls", "kept"):
+        page.evaluate(f"document.getElementById('{name}').open = true")
+    until(lambda: page.locator("#sessions button").count())
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    named = {
+        "button",
+        "slider",
+        "combobox",
+        "checkbox",
+        "link",
+        "textbox",
+        "group",
+        "region",
+        "image",
+        "progressbar",
+    }
+    seen = []
+    for node in tree:
+        role = node.get("role", {}).get("value", "")
+        if node.get("ignored") or role.lower() not in named:
+            continue
+        name = node.get("name", {}).get("value", "").strip()
+        seen.append((role, name))
+        assert name or role in ("group", "Details"), node
+    names = {name for _, name in seen}
+    assert {"Tempo", "C4", "Octave up", "Volume", "Panic", "Turns", "Click"} <= {
+        name.split(" (")[0] for name in names
+    }
+    assert sum(role == "slider" for role, _ in seen) >= 7
+
+
+def test_whose_turn_it_is_is_said_only_when_it_changes(opened: Callable[..., Page], jamd: FakeJamd) -> None:
+    page = opened()
+    page.evaluate("""(() => {
+        window.changes = 0;
+        new MutationObserver(() => window.changes++).observe(document.getElementById('turn'),
+            {childList: true, characterData: true, subtree: true});
+    })()""")
+    for step in range(20):
+        jamd.say({**jamd.state, "step": step, "turn": "call", "end_step": 32})
+    until(lambda: text(page, "turn") == "Your turn")
+    assert page.evaluate("changes") == 1
+    assert page.locator("#turn").get_attribute("role") == "status"
