@@ -92,6 +92,16 @@ class FakeJamd:
         self._loop.call_soon_threadsafe(lambda: (self._say(*words), done.set()))
         assert done.wait(10)
 
+    def forget(self) -> None:
+        """As if nobody had played: pages are told so."""
+        self.received.clear()
+        self.paths.clear()
+        self.turn, self.turns, self.end_step, self.anchor = "wait", 0, None, None
+        self.heard, self.spans, self._call = [], [], []
+        self.held.clear()
+        plan = {"type": "plan", "notes": []}
+        self.say({"type": "history", "heard": [], "spans": []}, self.state, plan)
+
     def of_type(self, kind: str) -> list[Word]:
         return [word for word in list(self.received) if word["type"] == kind]
 

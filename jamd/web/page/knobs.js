@@ -114,7 +114,9 @@ export class Knobs {
     this.#buttons.clear();
     const order = [...KNOWN.keys()];
     const place = (/** @type {KnobWord} */ knob) => (order.indexOf(knob.name) + 100) % 100;
-    const knobs = [...hello.knobs].sort((a, b) => place(a) - place(b));
+    const knobs = hello.knobs
+      .filter((knob) => knob.kind !== "choice" || (knob.choices.length && knob.name !== "preset"))
+      .sort((a, b) => place(a) - place(b)); // presets are picked below
     knobs.forEach((knob, index) => {
       const control = knob.kind === "choice" ? this.#choice(knob, index + 1) : this.#slider(knob, index + 1);
       this.#controls.set(knob.name, control);
@@ -128,7 +130,7 @@ export class Knobs {
     }
     for (const control of [this.knobs, this.actions])
       for (const element of control.querySelectorAll("input, select, button"))
-        /** @type {HTMLInputElement} */ (element).disabled = hello.watch;
+        /** @type {HTMLInputElement} */ (element).disabled = Boolean(hello.watch);
   }
 
   /** How it stands. @param {import("./words.js").State} state */

@@ -32,7 +32,8 @@ export class ScreenPiano {
     element.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of /** @type {const} */ (["pointerup", "pointercancel", "lostpointercapture"]))
       element.addEventListener(name, (event) => this.#up(event));
-    element.addEventListener("contextmenu", (event) => event.preventDefault());
+    for (const name of ["contextmenu", "dragstart", "selectstart"])
+      element.addEventListener(name, (event) => event.preventDefault()); // each would take the pointer away
     element.addEventListener("keydown", (event) => this.#keyDown(event));
     element.addEventListener("keyup", (event) => this.#keyUp(event));
     new ResizeObserver(() => this.#fit()).observe(element);
