@@ -67,7 +67,7 @@ class Showing:
             task, begun = progress.add_task(doing, total=total), count()
 
             def move(what: str) -> None:
-                progress.update(task, description=f"{doing}: {what}", completed=next(begun))
+                progress.update(task, description=f"{doing}: {what}", completed=next(begun), refresh=True)
 
             yield move
             progress.update(task, description=doing, completed=total)
