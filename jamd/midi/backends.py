@@ -10,6 +10,7 @@ import ctypes
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from jamd.errors import BackendError, PortError
@@ -58,6 +59,22 @@ JACK_ATTEMPTS = 5
 P = TypeVar("P", bound=Port)
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The ports that a backend had at one time, asked for as of a backend."""
+
+    name: str
+    client_name: str
+    listed_inputs: list[str]
+    listed_outputs: list[str]
+
+    def inputs(self) -> list[str]:
+        return self.listed_inputs
+
+    def outputs(self) -> list[str]:
+        return self.listed_outputs
+
+
 class Backend:
     """One way to MIDI that opens; `open_backend` makes it. Closing it closes the ports that it opened, and
     with `with` so does whatever ends the program: see `jamd.system.signals`."""
@@ -65,6 +82,8 @@ class Backend:
     def __init__(self, name: str, rtmidi: Any, wait: Wait | None = None, client_name: str = CLIENT) -> None:
         """To others this program is `client_name`, and so are its virtual ports: "jamd in", "jamd out"."""
         self.name, self.client_name = name, client_name
+        self.as_opened: Listing | None = None
+        """What there was when `open_backend` made it."""
         self._rtmidi = rtmidi
         self._wait = wait or time.sleep
         self._ports: list[Port] = []
@@ -252,7 +271,8 @@ def open_backend(name: str = "auto", rtmidi: Any = None, client_name: str = CLIE
         has = ", ".join(compiled) or "none"
         raise BackendError(f"MIDI backend {name} is not in this python-rtmidi, which has: {has}")
     backend = Backend(name, rtmidi, client_name=client_name)
-    backend.inputs(), backend.outputs()  # the proof that it opens
+    # The proof that it opens; on JACK, to list once more would take 30 ms.
+    backend.as_opened = Listing(name, client_name, backend.inputs(), backend.outputs())
     return backend
 
 

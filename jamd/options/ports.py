@@ -111,14 +111,18 @@ class Cabling:
         from jamd.options import unnamed
         from jamd.system.logs import say
 
-        own = self.virtual or self.wait
+        own, listed = self.virtual or self.wait, midi.as_opened or midi
         if self.in_name is not None or self.out_name is not None:
-            if not own and self.synth is None and (words := unnamed.hint(midi, self.in_name, self.out_name)):
+            if (
+                not own
+                and self.synth is None
+                and (words := unnamed.hint(listed, self.in_name, self.out_name))
+            ):
                 say(words)
             return self.in_name, self.out_name
         if own:
             return None, None
-        return unnamed.both(midi, say) if self.synth is None else (unnamed.an_input(midi, say), None)
+        return unnamed.both(listed, say) if self.synth is None else (unnamed.an_input(listed, say), None)
 
 
 @contextmanager

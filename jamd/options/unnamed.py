@@ -27,8 +27,11 @@ SYNTH = "or hear FluidSynth with --synth"
 class Ports(Protocol):
     """What is asked of a backend."""
 
-    name: str
-    client_name: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def client_name(self) -> str: ...
 
     def inputs(self) -> list[str]: ...
 

@@ -37,6 +37,7 @@ class Midi:
     name: str = "alsa"
     client_name: str = "jamd"
     said: list[str] = field(default_factory=list)
+    as_opened = None
 
     def inputs(self) -> list[str]:
         return [THROUGH, *self.keyboards]
