@@ -30,6 +30,7 @@ SONG = "corpus/train/song0.mid"
 
 TRIED: dict[str, Sequence[str]] = {
     "listen": NOWHERE,
+    "web": ("--no-open", *NOWHERE),
     "jam": ("--call", "short.mid", "--tempo", "400", "--quiet"),
     "render": (SONG, "-o", "jam.mid", "--plot", "jam.png", "--tempo", "120"),
     "train": ("corpus", "-o", "mine.safetensors"),
@@ -141,7 +142,11 @@ def test_a_command_works_without_torch_or_says_what_to_install(command: str, des
         ("torch", ("render", SONG, "-o", "o.mid", "--device", "cuda"), ("torch is not installed", "[gpu]")),
         ("torch", ("evaluate", "--data", "roll.npz", "--split", "valid"), ("torch is not inst", "[train]")),
         ("tensorboardX", ("train", "corpus", "-o", "m.safetensors"), ("tensorboardX is not inst", "[train]")),
-        ("matplotlib", ("jam",), ("matplotlib is not installed",)),
+        (
+            "matplotlib",
+            ("sessions", "export", "evening.mid", "-o", "o.png"),
+            ("matplotlib is not installed",),
+        ),
         ("matplotlib", ("render", SONG, "-o", "o.mid", "--plot", "o.png"), ("matplotlib is not installed",)),
         ("matplotlib", ("evaluate", "--data", SONG, "--plot", "o.png"), ("matplotlib is not installed",)),
         ("matplotlib", ("runs", "compare", "first", "second"), ("matplotlib is not installed",)),
