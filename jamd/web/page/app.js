@@ -15,7 +15,7 @@ import { Playback, eventsOf, phrasesOf } from "./playback.js";
 import { Roll } from "./roll.js";
 import { RollModel } from "./rollmodel.js";
 import { ScreenPiano } from "./screenpiano.js";
-import { Share, address, lastCall } from "./share.js";
+import { Share, lastCall } from "./share.js";
 import { NOTE_OFF, isRelease, isStrike } from "./words.js";
 
 /**
@@ -109,6 +109,7 @@ function received(word) {
       hello = word;
       find("version").textContent = `jamd ${word.version}`;
       if (word.watch) say("You are watching: what you press is heard here alone.");
+      else if (!word.can_play) say("jamd listens on its own ports, and to what you play here.");
       break;
     case "state":
       state = word;
@@ -211,7 +212,6 @@ click("mute", () => {
 
 const screenPiano = new ScreenPiano(find("piano"), hands, touched, () => keys.velocity);
 keys.changed = () => {
-  hands.releaseAll(pageNow(), "key Key"); // a key held while the octave changes would end another note
   find("octave").textContent = `C${keys.base / 12 - 1}`;
   find("velocity").textContent = String(keys.velocity);
   screenPiano.show(keys.base);
@@ -308,7 +308,7 @@ function tellOfCall(bytes, page) {
   if (isStrike(bytes) && !call.playing) return; // stopped in between
   if (isRelease(bytes) && !callHolds.delete(bytes[1])) return;
   if (isStrike(bytes)) callHolds.add(bytes[1]);
-  if (hello?.can_play !== false) tell({ type: "midi", seconds: clock.engineAt(page), bytes });
+  tell({ type: "midi", seconds: clock.engineAt(page), bytes });
   lightKeys();
 }
 
@@ -321,7 +321,7 @@ async function hearACall() {
   }
   try {
     if (!phrases) {
-      const found = await fetch(address("/call.json"));
+      const found = await fetch("/call.json");
       if (!found.ok) throw new Error(String(found.status));
       const whole = await found.json();
       phrases = phrasesOf(whole);
@@ -409,6 +409,17 @@ roll.scrolled = () => {
 click("now", () => roll.scroll(-Infinity));
 
 let lastBeat = 0;
+const IDLE_FRAMES = 12;
+let drawn = "";
+let idle = 0;
+
+/** On each frame while anything moves; else now and then, as the window may have another size. */
+function drawRoll() {
+  const what = `${lastBeat} ${roll.back} ${model.changes}`;
+  if (what === drawn && ++idle < IDLE_FRAMES) return;
+  [drawn, idle] = [what, 0];
+  roll.draw({ beat: lastBeat, state });
+}
 
 function frame() {
   clock.read();
@@ -416,7 +427,7 @@ function frame() {
   if (step !== null) lastBeat = step / 4;
   showLeft(step);
   lightKeys();
-  roll.draw({ beat: lastBeat, state });
+  drawRoll();
   share.frame();
   requestAnimationFrame(frame);
 }
@@ -436,6 +447,7 @@ requestAnimationFrame(frame);
  * For tests and measurements alone: what cannot be seen from outside.
  * `scheduled`: notes of jamd's and clicks, with the instant asked for and that of the audio clock.
  * `tap(bus)`: a node that carries a bus, to be listened to by a node of one's own.
+ * `onStrike(told)`: tells of each note with its instant on the audio clock, before it sounds.
  */
 Object.defineProperty(window, "jamd", {
   value: Object.freeze({
@@ -462,6 +474,9 @@ Object.defineProperty(window, "jamd", {
     },
     rms: piano.rms.bind(piano),
     tap: piano.output.bind(piano),
+    onStrike: (/** @type {(voice: import("./piano.js").Voice) => void} */ told) => {
+      piano.struck = told;
+    },
     drop: () => link.drop(),
   }),
 });

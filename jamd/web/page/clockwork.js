@@ -9,6 +9,9 @@
 
 const ROUND_TRIPS = 24;
 const LOOK_BACK_SECONDS = 2;
+const LEAST_READS = 24;
+const LONGEST_SECONDS = 30;
+/** A hidden page reads the audio clock seldom: it looks back further for as many reads. */
 
 /** The page's own clock, in seconds. */
 export const pageNow = () => performance.now() / 1000;
@@ -66,7 +69,8 @@ export class Clockwork {
     if (!this.audio || this.audio.state !== "running") return;
     const page = this.#now();
     this.#reads.push({ page, lead: this.audio.currentTime - page });
-    while (this.#reads.length > 1 && this.#reads[0].page < page - LOOK_BACK_SECONDS) this.#reads.shift();
+    const limit = () => (this.#reads.length > LEAST_READS ? LOOK_BACK_SECONDS : LONGEST_SECONDS);
+    while (this.#reads.length > 1 && this.#reads[0].page < page - limit()) this.#reads.shift();
   }
 
   /** The audio clock less the page's. */

@@ -35,6 +35,8 @@ export class Piano {
   #meters = {};
   /** @type {Set<string>} */
   #pedals = new Set();
+  /** Told of each note that is going to sound. @type {(voice: Voice) => void} */
+  struck = () => {};
   #volume = 0.8;
   #muted = false;
   #clicks;
@@ -172,6 +174,7 @@ export class Piano {
     };
     source.start(start);
     this.voices.push(voice);
+    this.struck(voice);
     return voice;
   }
 

@@ -17,6 +17,16 @@ const NOW_AT = 0.64;
 const GLIDE = 0.12;
 const LEAST_TALL = 7;
 
+/** Beat, beats and height of the notes that are sketched on an empty roll. */
+const SKETCH = [
+  [0, 1.5, 0],
+  [1.5, 1, 2],
+  [2.5, 1, 1],
+  [3.5, 1.5, 3],
+  [5, 1, 5],
+  [6, 2, 4],
+];
+
 const COLOURS = /** @type {const} */ ([
   "card", "row", "line", "bar", "ink", "faint", "player", "player-soft", "jamd", "jamd-soft",
 ]); // prettier-ignore
@@ -139,15 +149,15 @@ export class Roll {
     const y = (/** @type {number} */ pitch) => TOP + (this.#high - pitch) * row;
     pen.fillStyle = colour.card;
     pen.fillRect(0, 0, width, height);
+    if (!this.model.notes.length) {
+      this.#sketch(width, height);
+      return;
+    }
     this.#rows(width, y, row);
     pen.save();
     pen.beginPath();
     pen.rect(LEFT, 0, width - LEFT, height);
     pen.clip();
-    if (!this.model.notes.length) {
-      pen.restore();
-      return; // an empty roll says nothing
-    }
     this.#bands(x, from, to, height, moment.beat);
     this.#lines(x, from, to, height, moment.state);
     for (const note of this.model.planned)
@@ -157,6 +167,33 @@ export class Roll {
     this.#line(x(moment.beat), height);
     pen.restore();
     this.#names(y, row);
+  }
+
+  /** Before the first note, beside the welcome: what is going to be seen. @param {number} width @param {number} height */
+  #sketch(width, height) {
+    if (width < 900) return;
+    const { pen } = this;
+    const colour = this.#colours;
+    const unit = Math.min(width * 0.026, 42);
+    const step = height / 15;
+    SKETCH.forEach(([beat, beats, degree], i) => {
+      const x = width * 0.055 + beat * unit;
+      const y = height * 0.64 - degree * step;
+      pen.globalAlpha = 0.2 + 0.06 * i;
+      pen.fillStyle = colour.player;
+      this.#box(x, y, beats * unit - 4, 11);
+      pen.fill();
+      pen.globalAlpha = 0.75 - 0.07 * i;
+      pen.strokeStyle = colour.jamd;
+      pen.fillStyle = colour["jamd-soft"];
+      pen.setLineDash(i < 2 ? [] : [4, 4]);
+      this.#box(x + width * 0.665, y - step, beats * unit - 4, 11);
+      pen.fill();
+      pen.lineWidth = 1.25;
+      pen.stroke();
+    });
+    pen.setLineDash([]);
+    pen.globalAlpha = 1;
   }
 
   /** The lowest and highest pitch in view: grown at once, shrunk gently. @param {number} from @param {number} to */

@@ -18,11 +18,14 @@ export class RollModel {
   bands = [];
   /** @type {RollNote[]} */
   planned = [];
+  /** How often anything changed. */
+  changes = 0;
   /** @type {Map<string, RollNote>} */
   #open = new Map();
 
   /** All that was shown is forgotten; what was before comes with it. @param {import("./words.js").History} word */
   begin(word) {
+    this.changes += 1;
     this.notes = [];
     this.bands = [];
     this.planned = [];
@@ -33,6 +36,7 @@ export class RollModel {
 
   /** @param {string} part @param {number} beats @param {number[]} bytes */
   heard(part, beats, bytes) {
+    this.changes += 1;
     const key = `${part} ${bytes[0] & 0x0f} ${bytes[1]}`;
     const open = this.#open.get(key);
     if (isStrike(bytes)) {
@@ -49,6 +53,7 @@ export class RollModel {
 
   /** The same turn again: now with its end. @param {number} start @param {number | null} end @param {import("./words.js").Turn} turn */
   span(start, end, turn) {
+    this.changes += 1;
     const same = this.bands.findLastIndex((band) => band.start === start);
     if (same >= 0) this.bands[same] = { start, end, turn };
     else {
@@ -61,6 +66,7 @@ export class RollModel {
 
   /** @param {import("./words.js").PlannedNote[]} notes */
   plan(notes) {
+    this.changes += 1;
     this.planned = notes.map(([step, steps, pitch, velocity]) => ({
       part: "jamd", pitch, velocity, start: step / 4, end: (step + steps) / 4,
     })); // prettier-ignore

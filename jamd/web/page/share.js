@@ -84,13 +84,6 @@ export function lastCall(model, state) {
   return null;
 }
 
-/** An address of this server, with the token that this page was opened with. @param {string} path */
-export function address(path) {
-  const token = new URLSearchParams(location.search).get("token");
-  if (!token) return path;
-  return `${path}${path.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}`;
-}
-
 /** @template {HTMLElement} T @param {string} id @returns {T} */
 const find = (id) => /** @type {T} */ (document.getElementById(id));
 
@@ -117,10 +110,6 @@ export class Share {
   }
 
   listen() {
-    for (const id of ["session-file", "take-file", "picture-file"]) {
-      const link = /** @type {HTMLAnchorElement} */ (find(id));
-      link.href = address(link.getAttribute("href") ?? "");
-    }
     find("kept").addEventListener("toggle", () => this.#list());
     find("share").addEventListener("click", () => {
       const call = this.page.lastCall();
@@ -159,7 +148,7 @@ export class Share {
     if (!this.#dialog.open) this.#dialog.showModal();
     this.#draw();
     try {
-      const found = await fetch(address(`/answer.json?call=${code}&seed=${seed}`));
+      const found = await fetch(`/answer.json?call=${code}&seed=${seed}`);
       if (!found.ok) throw new Error(String(found.status));
       const answer = await found.json();
       if (asked !== this.#asked) return;
@@ -170,6 +159,7 @@ export class Share {
       this.#say("The answer could not be had; here is the call.");
     }
     this.#ready(true);
+    find("shared-play").focus();
     this.#draw();
   }
 
@@ -249,7 +239,7 @@ export class Share {
     if (!(/** @type {HTMLDetailsElement} */ (find("kept")).open)) return;
     const list = find("sessions");
     try {
-      const found = await fetch(address("/sessions.json"));
+      const found = await fetch("/sessions.json");
       if (!found.ok) throw new Error(String(found.status));
       /** @type {SessionLine[]} */
       const sessions = await found.json();
@@ -263,7 +253,7 @@ export class Share {
   /** @param {SessionLine} session */
   #row(session) {
     const row = document.createElement("li");
-    const path = address(`/sessions/${encodeURIComponent(session.name)}.mid`);
+    const path = `/sessions/${encodeURIComponent(session.name)}.mid`;
     const name = `${session.favourite ? "\u2605 " : ""}${session.begun || session.name}`;
     const minutes = `${Math.floor(session.seconds / 60)}:${String(Math.floor(session.seconds % 60)).padStart(2, "0")}`;
     const play = document.createElement("button");
