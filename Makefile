@@ -25,7 +25,7 @@ test: $(VENV)/test.stamp ## set up with the real parts that tests play on, then 
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pytest
-	$(BIN)/python -m tests.fuzz.fuzz live midi bundle config session --cases 100000
+	$(BIN)/python -m tests.fuzz.fuzz live page midi bundle config session --cases 100000
 
 REAL_PARTS := jackd2 fluidsynth timgm6mb-soundfont libasound2
 # What python-rtmidi is built with, on a Python that it has no wheel for.

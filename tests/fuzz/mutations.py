@@ -21,6 +21,7 @@ from tests.fuzz.words import (
     ODD_CSV,
     ODD_JSON,
     ODD_NUMBERS,
+    ODD_PAGE,
     ODD_SHAPES,
     ODD_TOML,
 )
@@ -203,6 +204,10 @@ def toml_case(rng: Random, seeds: Sequence[bytes]) -> bytes:
 
 def csv_case(rng: Random, seeds: Sequence[bytes]) -> bytes:
     return damaged(rng, seeds, ODD_CSV) if rng.random() < 0.3 else retold(rng, seeds, ODD_CSV)
+
+
+def page_case(rng: Random, seeds: Sequence[bytes]) -> bytes:
+    return damaged(rng, seeds, ODD_PAGE) if rng.random() < 0.3 else retold(rng, seeds, ODD_PAGE)
 
 
 # safetensors

@@ -7,6 +7,7 @@ left.
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -274,7 +275,46 @@ def live() -> Seeds:
     )
 
 
+def page() -> Seeds:
+    """What pages say, line by line, each with the number of its page."""
+
+    def said(*lines: tuple[int, dict[str, object]]) -> bytes:
+        return b"\n".join(f"{who} {json.dumps(word, separators=(',', ':'))}".encode() for who, word in lines)
+
+    def midi(seconds: float, *message: int) -> dict[str, object]:
+        return {"type": "midi", "seconds": seconds, "bytes": message}
+
+    yield "a-line", said(*((0, midi(n / 8, 0x90 - 0x10 * (n % 2), 60 + n // 2, 80)) for n in range(10)))
+    yield (
+        "two-pages",
+        said(
+            (0, {"type": "ping", "page": 1.25}),
+            (0, midi(0.1, 0x90, 60, 80)),
+            (1, midi(0.2, 0x90, 60, 90)),
+            (1, midi(0.25, 0xB0, 64, 127)),
+            (0, midi(0.5, 0x80, 60, 0)),
+            (1, midi(0.75, 0x90, 60, 0)),
+            (1, midi(0.8, 0xB0, 123, 0)),
+        ),
+    )
+    yield (
+        "knobs",
+        said(
+            (0, midi(0, 0x90, 60, 80)),
+            (0, {"type": "turn", "knob": "tempo", "value": 96.5}),
+            (0, {"type": "turn", "knob": "mode", "value": "duet"}),
+            (1, {"type": "turn", "knob": "bars", "value": 2}),
+            (1, {"type": "turn", "knob": "register", "value": -12}),
+            (0, {"type": "press", "action": "turn"}),
+            (1, {"type": "press", "action": "panic"}),
+            (0, {"type": "preset", "name": "ballad"}),
+            (0, {"type": "model", "name": "mine"}),
+        ),
+    )
+
+
 MAKERS = {
+    "page": page,
     "live": live,
     "midi": midi,
     "session": session,

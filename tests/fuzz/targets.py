@@ -46,6 +46,7 @@ from jamd.training.recordings import beats, pieces, sources
 from tests.fuzz import mutations
 from tests.fuzz.live import live
 from tests.fuzz.mutations import Mutate
+from tests.fuzz.page import page
 
 LONGEST_LINE = 2 * mutations.MOST_BYTES
 """Characters of an error, which may quote what it is about."""
@@ -364,6 +365,7 @@ TARGETS = {
     target.name: target
     for target in (
         Target("live", "live MIDI bytes, into the engine", mutations.live_case, live),
+        Target("page", "what pages say", mutations.page_case, page),
         Target("midi", "MIDI files", mutations.midi_case, midi),
         Target("bundle", "model bundles", mutations.tensors_case, model),
         Target("config", "config files and bindings", mutations.toml_case, settings),

@@ -85,6 +85,23 @@ ODD_JSON = (
     b'"\\u001b[2J\\n"',
     b'{"a": 0}',
 )
+ODD_PAGE = (
+    *ODD_JSON,
+    *rb"""
+    127 128 143 144 159 160 176 177 191 192 255 64 120 121 123 1e999 1.0 "ping" "midi" "turn" "press" "preset"
+    "model" "type" "bytes" "seconds" "knob" "value" "action" "name" "page" "tempo" "mode" "bars" "register"
+    "duet" "solo" "panic" "loop" "vary" "save" "tap" "next-model" "ballad" "mine"
+    """.split(),
+    b"\n",
+    b"\r",
+    b"\x00",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"\xe2\x80\xa8",
+    b'\n0 {"type":"midi","seconds":0,"bytes":[144,60,80]}\n',
+    b'\n1 {"type":"midi","seconds":0,"bytes":[128,60,0]}\n',
+    b'\n2 {"type":"press","action":"panic"}\n',
+)
 ODD_TOML = (
     *rb"""
     true false 0 -1 1 1.5 1e400 -inf nan 0x7fffffffffffffffffff 1_000 "" "a" [] [1] [[]] {} [listen]
