@@ -1,4 +1,4 @@
-"""What pages say, for `fuzz.py`: a case is lines, each a digit for the page that says it and then its word."""
+"""What pages say, for `fuzz.py`: a case is lines, each a digit for the page that says it and its word."""
 
 from __future__ import annotations
 
