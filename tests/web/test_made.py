@@ -94,7 +94,7 @@ def test_the_answer_is_that_of_jamd_render(server: Child, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("", "the call is no"),
+        ("", "the call: no JSON"),
         ("call=%21&seed=1", "the call is no base64url"),
         (f"call={link([1])}&seed=1", "the call: a list is no JSON object"),
         (f"call={link(CALL | {'notes': []})}&seed=1", "the call has no notes"),
