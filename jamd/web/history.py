@@ -33,8 +33,12 @@ class History:
         self._heard.append((part, beats, message))
 
     def span(self, start: float, end: float | None, turn: str) -> None:
-        """It is somebody's turn from here on, or was until there."""
+        """It is somebody's turn from here on, or was until there. It ends where the next begins."""
         self._spans.pop(start, None)
+        for since, (_, until, whose) in reversed(self._spans.items()):
+            if until is None and since < start:
+                self._spans[since] = (since, start, whose)
+            break
         self._spans[start] = (start, end, turn)
         while len(self._spans) > MOST_SPANS:
             del self._spans[next(iter(self._spans))]

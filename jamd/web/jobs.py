@@ -6,8 +6,6 @@ ends when its input does. So the server, which passes notes on, neither waits fo
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 import sys
@@ -19,60 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jamd.errors import JamdError, UsageError
-from jamd.web import checks
-from jamd.web.checks import Refused
 
 if TYPE_CHECKING:
     from jamd.options.model import Playing
     from jamd.smf.midifile import Piece
 
-MOST_CALL_BYTES = 1 << 15
-MOST_CALL_NOTES = 400
 MOST_CALL_BARS = 16
-MOST_CALL_BEATS = 256
-MOST_SEED = 2**32 - 1
 MOST_SESSIONS = 200
 MOST_FILE_BYTES = 1 << 25
 NICENESS = 10
-CALL = checks.of(
-    {
-        "tempo": checks.number(20, 400),
-        "metre": checks.row(checks.whole(1, 64), checks.one_of(1, 2, 4, 8, 16)),
-        "notes": checks.every(
-            checks.row(
-                checks.number(0, MOST_CALL_BEATS),
-                checks.number(0, MOST_CALL_BEATS),
-                checks.whole(0, 127),
-                checks.whole(1, 127),
-            ),
-            MOST_CALL_NOTES,
-        ),
-    }
-)
-
 Job = dict[str, Any]
-
-
-def call_in(spelt: str) -> Job:
-    """A call, as a link carries it: JSON in base64url. Raises Refused."""
-    try:
-        content = base64.b64decode(spelt.encode() + b"=" * (-len(spelt) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise Refused("the call is no base64url") from None
-    try:
-        call: Job = CALL(checks.strict(content, MOST_CALL_BYTES))
-    except Refused as error:
-        raise Refused(f"the call: {error}") from None
-    if not call["notes"]:
-        raise Refused("the call has no notes")
-    return call
-
-
-def seed_in(spelt: str) -> int:
-    """A seed, as a link carries it. Raises Refused."""
-    if not (spelt.isascii() and spelt.isdecimal() and len(spelt) <= 10 and int(spelt) <= MOST_SEED):
-        raise Refused(f"the seed is no whole number from 0 to {MOST_SEED}")
-    return int(spelt)
 
 
 def bundled_call(_job: Job) -> bytes:
@@ -156,6 +110,7 @@ def kept_sessions(_job: Job) -> bytes:
     """The latest of the sessions, the last first; those that cannot be read are left out."""
     from jamd.sessions import sessions
 
+    picked, paths = sessions.favourites(), sessions.latest_last()[-MOST_SESSIONS:]
     return as_json(
         [
             {
@@ -166,7 +121,7 @@ def kept_sessions(_job: Job) -> bytes:
                 "notes": session.player_notes + session.jamd_notes,
                 "favourite": session.favourite,
             }
-            for session in reversed(sessions.kept(MOST_SESSIONS))
+            for session in (sessions.session_at(path, picked) for path in reversed(paths))
             if not session.fault
         ]
     )
@@ -176,7 +131,10 @@ def kept_session(job: Job) -> bytes:
     """A session's file, by its name in the list. Raises UsageError."""
     from jamd.sessions import sessions
 
-    return whole_file({"path": sessions.of_name(job["name"])})
+    for path in sessions.latest_last():
+        if path.name == job["name"]:
+            return whole_file({"path": path})
+    raise UsageError(f"there is no session {job['name']!r}")
 
 
 def whole_file(job: Job) -> bytes:

@@ -31,7 +31,7 @@ from websockets.http11 import Request, Response
 from jamd.clock import seconds_now
 from jamd.controls.knobs import Turned
 from jamd.errors import JamdError, UsageError
-from jamd.web import files, jobs, words
+from jamd.web import calls, files, words
 from jamd.web.checks import Refused
 from jamd.web.door import Door, is_loopback
 from jamd.web.files import Served, said
@@ -40,7 +40,7 @@ from jamd.web.history import History
 from jamd.web.pages import Page, tell
 from jamd.web.pipes import CHUNK_BYTES, Lines, Reader, Writer
 from jamd.web.words import Chosen, Ping, Played, Settings, line
-from jamd.web.working import Busy, Working
+from jamd.web.working import Busy, Job, Working
 
 MOST_PAGES = 8
 PING_SECONDS, PONG_SECONDS = 0.75, 2.0
@@ -281,7 +281,7 @@ class Server:
                 return self._call
             case "/answer.json":
                 call, seed = (query.get(name, [""])[0] for name in ("call", "seed"))
-                job = {"job": "answer", "call": jobs.call_in(call), "seed": jobs.seed_in(seed)}
+                job = {"job": "answer", "call": calls.call_in(call), "seed": calls.seed_in(seed)}
                 return await self._job({**job, "model": self._settings.model}, ".json")
             case "/sessions.json":
                 return await self._job({"job": "sessions"}, ".json")
@@ -307,7 +307,7 @@ class Server:
     def _stem(self) -> str:
         return self._session.stem if self._session is not None else "jamd"
 
-    async def _job(self, job: jobs.Job, suffix: str, name: str = "") -> Served:
+    async def _job(self, job: Job, suffix: str, name: str = "") -> Served:
         status, body = await self._working.do(job)
         if status != HTTPStatus.OK:
             return said(status, body.decode(errors="replace"))

@@ -93,7 +93,7 @@ def strikes(message: Message) -> bool:
 NAME, LINE, PATH = text(200), text(2000), text(4096)
 BEATS = SECONDS = STEPS = number()
 PITCH, VELOCITY = whole(0, 127), whole(1, 127)
-TURNED = one_of(*(knob.name for knob in KNOBS.values() if knob.kind != "action"))
+TURNED = one_of(*(knob.name for knob in KNOBS.values() if knob.kind != "action" and not knob.named))
 ACTION = one_of(*(knob.name for knob in KNOBS.values() if knob.kind == "action"))
 PAGE_WORDS = {
     "ping": of({"page": SECONDS}),
@@ -198,9 +198,8 @@ STATE = of(
         "knobs": named(NAME, either(NAME, number()), 100),
         "held": every(PITCH, 16 * 128),
         "looping": flag,
-        "preset": maybe(NAME),
     },
-    {"model": maybe(NAME)},
+    {"preset": maybe(NAME), "model": maybe(NAME)},
 )
 ENGINE_WORDS = {
     "hello": of(

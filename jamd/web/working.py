@@ -10,11 +10,14 @@ from contextlib import suppress
 from typing import Any
 
 from jamd.errors import JamdError
-from jamd.web import jobs
 
 MOST_SECONDS = 30.0
 MOST_WAITING = 6
 MOST_BYTES = 1 << 26
+JOBS = "jamd.web.jobs"
+"""The module that does them, which knows all of jamd. Only its name is known here."""
+
+Job = dict[str, Any]
 
 
 class Busy(JamdError):
@@ -29,7 +32,7 @@ class Working:
         self._one = asyncio.Lock()
         self._waiting = 0
 
-    async def do(self, job: jobs.Job) -> tuple[int, bytes]:
+    async def do(self, job: Job) -> tuple[int, bytes]:
         """An HTTP status, and the bytes or a line. Raises Busy, or JamdError where it takes too long."""
         if self._waiting >= MOST_WAITING:
             raise Busy("jamd is at work for others; try again")
@@ -40,12 +43,12 @@ class Working:
         finally:
             self._waiting -= 1
 
-    async def _done(self, job: jobs.Job) -> tuple[int, bytes]:
+    async def _done(self, job: Job) -> tuple[int, bytes]:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
             "-m",
-            jobs.__name__,
+            JOBS,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -62,12 +65,12 @@ class Working:
             await process.wait()
 
 
-async def _asked(process: asyncio.subprocess.Process, job: jobs.Job) -> tuple[int, bytes]:
+async def _asked(process: asyncio.subprocess.Process, job: Job) -> tuple[int, bytes]:
     """Its input stays open meanwhile: the process ends with it."""
     assert process.stdin is not None
     assert process.stdout is not None
     with suppress(ConnectionError):
-        process.stdin.write(jobs.as_json(job) + b"\n")
+        process.stdin.write(json.dumps(job).encode() + b"\n")
         await process.stdin.drain()
     content = bytearray()
     while more := await process.stdout.read(1 << 16):

@@ -47,6 +47,18 @@ def test_a_span_that_ends_is_told_once() -> None:
     assert history.word()["spans"] == [[0.0, 4.0, "call"], [4.0, None, "answer"]]
 
 
+def test_a_span_ends_where_the_next_begins() -> None:
+    history = History()
+    for start, turn in ((0.0, "call"), (4.0, "answer"), (8.0, "wait"), (9.0, "call")):
+        history.span(start, None, turn)
+    assert history.word()["spans"] == [
+        [0.0, 4.0, "call"],
+        [4.0, 8.0, "answer"],
+        [8.0, 9.0, "wait"],
+        [9.0, None, "call"],
+    ]
+
+
 def test_what_comes_out_of_order_is_told_in_order() -> None:
     history = History()
     history.heard("jamd", 2.0, ON)

@@ -18,7 +18,7 @@ from jamd.music.note import Note
 from jamd.music.transport import Metre
 from jamd.smf import midifile
 from jamd.smf.midifile import Track, encode, messages_of
-from jamd.web import jobs
+from jamd.web import calls, jobs
 from jamd.web.checks import Refused
 from tests.web.child import HELLO, STATE, Child
 
@@ -71,7 +71,7 @@ def test_the_bundled_call(server: Child) -> None:
     assert call.keys() == {"tempo", "metre", "notes"}
     piece = midifile.read(Path(jobs.__file__).parents[1] / "call.mid")
     assert len(call["notes"]) == len(piece.notes)
-    assert jobs.call_in(link(call)) == call  # so it can be sent on as it is
+    assert calls.call_in(link(call)) == call  # so it can be sent on as it is
     assert server.json("/call.json") == call
 
 
@@ -120,9 +120,9 @@ def test_a_call_that_is_none_is_refused_in_a_line(server: Child, query: str, why
 
 
 def test_a_call_of_too_many_notes_is_refused() -> None:
-    notes = [[n / 8, 0.1, 60, 80] for n in range(jobs.MOST_CALL_NOTES + 1)]
+    notes = [[n / 8, 0.1, 60, 80] for n in range(calls.MOST_CALL_NOTES + 1)]
     with pytest.raises(Refused, match="no list of at most 400"):
-        jobs.call_in(link(CALL | {"notes": notes}))
+        calls.call_in(link(CALL | {"notes": notes}))
 
 
 def test_the_latest_sessions_come_first(server: Child) -> None:

@@ -108,7 +108,7 @@ def test_a_whole_knob_turns_to_whole_numbers() -> None:
     assert words.from_page(said) == Turned("register", -12.0)
 
 
-@pytest.mark.parametrize("knob", [knob for knob in KNOBS.values() if knob.kind == "choice"], ids=str)
+@pytest.mark.parametrize("knob", [knob for knob in KNOBS.values() if knob.choices], ids=str)
 def test_each_choice_of_a_knob_is_taken_and_no_other(knob: Any) -> None:
     for choice in knob.choices:
         said = spelt({"type": "turn", "knob": knob.name, "value": choice})
@@ -166,6 +166,7 @@ def test_what_ended_or_deafened_the_prototype_is_refused() -> None:
         '{"type":"turn","knob":"tempo","value":true}',
         '{"type":"turn","knob":"tempo","value":1e999}',
         '{"type":"turn","knob":"panic","value":1}',
+        '{"type":"turn","knob":"preset","value":"ballad"}',
         '{"type":"turn","knob":"volume","value":1}',
         '{"type":"turn","knob":["tempo"],"value":1}',
         '{"type":"press","action":"tempo"}',
@@ -229,7 +230,7 @@ def test_the_engines_words_are_taken(word: dict[str, Any]) -> None:
     kind, found = words.from_engine(words.line(word))
     assert kind == word["type"]
     assert found.keys() == word.keys() - {"type"}
-    for name in word.keys() - {"type"}:
+    for name in word.keys() - {"type", "watch", "preset", "model"}:
         with pytest.raises(Refused, match=kind):
             words.from_engine(spelt({key: value for key, value in word.items() if key != name} | {"odd": 1}))
 
