@@ -141,7 +141,8 @@ def _place(stack: ExitStack, asked: Asked, paging: Paging | None, record: Path |
         cables = stack.enter_context(asked.cabling.plugged(timing.clock_in, timing.send_clock))
     page = None
     if paging is not None:
-        page = stack.enter_context(paging.served(record, playing.model, playing.model_names(), alone))
+        models, presets = playing.model_names(), list(asked.config.presets)
+        page = stack.enter_context(paging.served(record, playing.model, models, presets, alone))
     return Place(cables, page)
 
 

@@ -37,9 +37,16 @@ class Paging:
     open_page: bool
 
     @contextmanager
-    def served(self, session: Path | None, model: str, names: Sequence[str], alone: bool) -> Iterator[Link]:
-        """The page's link, its server running. `alone`: the page is what jamd is played on, and what sounds.
-        Raises JamdError when it cannot be served."""
+    def served(
+        self,
+        session: Path | None,
+        model: str,
+        models: Sequence[str],
+        presets: Sequence[str],
+        alone: bool,
+    ) -> Iterator[Link]:
+        """The page's link, its server running; `models` and `presets` are those to choose from. `alone`: the
+        page is what jamd is played on, and what sounds. Raises JamdError when it cannot be served."""
         from jamd.clock import SystemClock
         from jamd.system.logs import say
         from jamd.system.priority import model_cores
@@ -56,7 +63,7 @@ class Paging:
         }
         link = Link(settings, SystemClock(), model_cores())
         try:
-            link.greet(hello(names, alone))
+            link.greet(hello(models, presets, alone))
             address = address_of(self.host, link.port_number, token)
             say(f"the page is at {address}")
             if self.open_page and not shown(address):
@@ -72,7 +79,7 @@ def address_of(host: str, port: int, token: str | None) -> str:
     return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
 
 
-def hello(models: Sequence[str], alone: bool) -> dict[str, Any]:
+def hello(models: Sequence[str], presets: Sequence[str], alone: bool) -> dict[str, Any]:
     """What every page is told first: what can be turned, pressed and chosen."""
     from jamd import __version__
     from jamd.controls.knobs import KNOBS
@@ -89,7 +96,7 @@ def hello(models: Sequence[str], alone: bool) -> dict[str, Any]:
             "choices": list(knob.choices),
         }
         for knob in KNOBS.values()
-        if knob.kind != "action"
+        if knob.kind != "action" and not knob.named
     ]
     actions = [{"name": knob.name, "what": knob.what} for knob in KNOBS.values() if knob.kind == "action"]
     return {
@@ -97,7 +104,7 @@ def hello(models: Sequence[str], alone: bool) -> dict[str, Any]:
         "version": __version__,
         "knobs": knobs,
         "actions": actions,
-        "presets": [],
+        "presets": list(presets),
         "models": list(models),
         "early": EARLY_SECONDS,
         "can_play": alone,

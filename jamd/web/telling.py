@@ -60,6 +60,7 @@ class Told:
 def state_of(snapshot: Snapshot) -> Word:
     """How all stands, as the page shows it."""
     anchor_seconds, anchor_step = snapshot.anchor
+    knobs = dict(snapshot.knobs)
     step = 0 if snapshot.position_steps is None else int(snapshot.position_steps)
     return {
         "type": "state",
@@ -73,7 +74,9 @@ def state_of(snapshot: Snapshot) -> Word:
         "end_step": snapshot.end_step,
         "running": snapshot.running,
         "source": snapshot.source,
-        "knobs": dict(snapshot.knobs) | {"tempo": round(snapshot.tempo, DIGITS)},
+        "knobs": knobs | {"tempo": round(snapshot.tempo, DIGITS)},
+        "preset": knobs.get("preset"),
+        "model": knobs.get("model"),
         "held": list(snapshot.held),
         "looping": snapshot.looping,
     }
