@@ -20,6 +20,7 @@ all: $(VENV)/all.stamp ## set up what more there is: training (torch, gigabytes 
 test: $(VENV)/test.stamp ## set up with the real parts that tests play on, then check everything
 	@command -v jackd >/dev/null || { $(call packages,$(REAL_PARTS)); }
 	@command -v fluidsynth >/dev/null || { $(call packages,$(REAL_PARTS)); }
+	@command -v chromium >/dev/null || { $(call packages,$(REAL_PARTS)); }
 	@ls /usr/share/sounds/sf2/TimGM6mb.sf2 >/dev/null 2>&1 || { $(call packages,$(REAL_PARTS)); }
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -27,7 +28,7 @@ test: $(VENV)/test.stamp ## set up with the real parts that tests play on, then 
 	$(BIN)/pytest
 	$(BIN)/python -m tests.fuzz.fuzz live page midi bundle config session --cases 100000
 
-REAL_PARTS := jackd2 fluidsynth timgm6mb-soundfont libasound2
+REAL_PARTS := jackd2 fluidsynth timgm6mb-soundfont chromium libasound2
 # What python-rtmidi is built with, on a Python that it has no wheel for.
 BUILDING := g++ pkg-config python3-dev libasound2-dev libjack-jackd2-dev
 

@@ -179,7 +179,13 @@ def _listen(
     if place.page is not None:
         from jamd.web.orders import Orders
 
-        place.page.heed = Orders(engine.intake, engine.inbox.put, reloader.pick).heed
+        place.page.heed = Orders(
+            engine.intake,
+            engine.inbox.put,
+            reloader.pick,
+            tuple(asked.config.presets),
+            tuple(asked.playing.model_names()),
+        ).heed
     if place.cables is None:
         return f"the page ({asked.playing.model})"
     cables, timing, intake = place.cables, asked.timing, engine.intake

@@ -43,8 +43,8 @@ END_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 Word = Mapping[str, Any]
-Heed = Callable[[Word], None]
-"""Takes what a page says, on the link's thread. The server looked it through; it is not to be trusted yet."""
+Heed = Callable[[str], None]
+"""Takes a line of what pages say, on the link's thread. The server looked it through; it is not trusted."""
 
 
 class Begin(Protocol):
@@ -75,7 +75,7 @@ class Link:
     ) -> None:
         """`settings` are the server's: see `jamd.web.server`. Raises JamdError when it cannot serve."""
         self._settings, self._clock = dict(settings), clock
-        self.heed: Heed = lambda word: None
+        self.heed: Heed = lambda line: None
         """Who does what pages say, once there is an engine."""
         self._begin, self._cores = begin, cores
         self._waiting: SimpleQueue[Callable[[], Sequence[Word]] | None] = SimpleQueue()
@@ -158,8 +158,7 @@ class Link:
             stdout = self._process.stdout
             assert stdout is not None
             for line in stdout:
-                with suppress(ValueError):
-                    self.heed(json.loads(line))
+                self.heed(line)
             if self._ended.is_set():
                 return
             _let_go(self._process)

@@ -20,7 +20,7 @@ import pytest
 
 from tests.kit.processes import ROOT, Process
 
-PACKAGES = "jackd2 fluidsynth timgm6mb-soundfont libasound2"
+PACKAGES = "jackd2 fluidsynth timgm6mb-soundfont libasound2 chromium"
 SOUNDFONT_FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/usr/local/share/sounds/sf2")
 SAMPLES_PER_SECOND = 44100
 ASK_FOR_PORTS = """

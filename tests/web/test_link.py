@@ -74,7 +74,7 @@ def wait_for(look: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def linked(server: Server, heed: Callable[[Any], None] = lambda word: None) -> Iterator[Link]:
+def linked(server: Server, heed: Callable[[str], None] = lambda line: None) -> Iterator[Link]:
     link = Link({"host": "127.0.0.1", "port": 0}, SystemClock(), begin=server)
     link.heed = heed
     try:
@@ -157,11 +157,12 @@ class Heeded:
 
     def __init__(self) -> None:
         self.intake, self.presets = Intake(SystemClock()), list[str]()
-        self.orders = Orders(self.intake, self.intake.inbox.put, self.presets.append)
+        put = self.intake.inbox.put
+        self.orders = Orders(self.intake, put, self.presets.append, ("blues",), ("wavenet",))
 
     def after(self, *words: Any) -> list[Event]:
         for word in words:
-            self.orders.heed(word)
+            self.orders.heed(word if isinstance(word, str) else json.dumps(word))
         inbox: Inbox = self.intake.inbox
         return [inbox.get() for _ in range(inbox.qsize())]
 
@@ -170,8 +171,8 @@ def test_what_a_hand_does_comes_in_with_its_instant(server: Server) -> None:
     heeded, came = Heeded(), threading.Event()
     now = SystemClock().now()
 
-    def heed(word: Any) -> None:
-        heeded.orders.heed(word)
+    def heed(line: str) -> None:
+        heeded.orders.heed(line)
         came.set()
 
     with linked(server, heed) as link:
@@ -227,7 +228,11 @@ NONSENSE: list[Any] = [
     {"type": "turn", "knob": "colour", "value": 1},
     {"type": "press", "action": "tempo"},
     {"type": "press", "action": {}},
+    {"type": "preset", "name": "polka"},
+    {"type": "model", "name": "oracle"},
     {"type": "stop"},
+    "not a word",
+    "",
 ]
 
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from playwright import sync_api as playwright
 
-pytest.importorskip("websockets")
-playwright = pytest.importorskip("playwright.sync_api")
+from tests.kit.realparts import program
+from tests.web.fake_jamd import FakeJamd, fake_jamd, seconds_now
 
-from tests.web.fake_jamd import FakeJamd, fake_jamd, seconds_now  # noqa: E402
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
-]
+pytestmark = pytest.mark.browser
 
 Page = Any
 DESKTOP = {"width": 1280, "height": 860}
@@ -47,7 +40,7 @@ MIDI_KEYBOARD = """
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        chromium = driver.chromium.launch(executable_path=program("chromium"), args=["--no-sandbox"])
         yield chromium
         chromium.close()
 
