@@ -53,6 +53,7 @@ FILE_SECONDS = 120.0
 END_SECONDS = 1.0
 POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013
 SOCKET = "/socket"
+LOCALHOST = "127.0.0.1"
 LASTING = ("state", "plan", "ended")
 """What a page that comes later is told, too, as it was last."""
 
@@ -320,11 +321,12 @@ class Server:
 async def listen(server: Server, settings: Settings) -> Listener:
     """Listen on the first port that is free. Raises JamdError."""
     last = min(settings.port + settings.tries - 1, 65535) if settings.port else 0
+    host = LOCALHOST if settings.host.lower() == "localhost" else settings.host  # which may be two addresses
     for port in range(settings.port, last + 1):
         try:
             return await serve(
                 server.meet,
-                settings.host,
+                host,
                 port,
                 process_request=server.request,
                 server_header=None,

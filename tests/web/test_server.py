@@ -47,6 +47,11 @@ def test_it_says_where_it_serves_and_ends_with_its_input(tmp_path: Path) -> None
         assert ended.stderr == ""
 
 
+def test_localhost_is_one_address(tmp_path: Path) -> None:
+    with Child(tmp_path, host="LocalHost") as child:
+        assert child.serving().get("/", Host=f"localhost:{child.port}")[0] == 200
+
+
 def test_a_port_that_is_taken_is_passed_over(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
