@@ -144,9 +144,9 @@ class FakeJamd:
             "/call.json": {"tempo": 112.0, "metre": [4, 4], "notes": CALL},
             "/answer.json": {"notes": [[b + 8, d, p + 5, v] for b, d, p, v in CALL], "bars": 2},
             "/sessions.json": [
-                {"name": "2026-12-01T10-00-00", "begun": "2026-12-01 10:00", "bars": 24, "seconds": 96.0,
+                {"name": "2026-12-01T10-00-00", "begun": "2026-12-01T10:00:00", "bars": 24, "seconds": 96.0,
                  "notes": 310, "favourite": True},
-                {"name": "2026-11-30T21-30-00", "begun": "2026-11-30 21:30", "bars": 88, "seconds": 400.0,
+                {"name": "2026-11-30T21-30-00", "begun": "2026-11-30T21:30:00", "bars": 88, "seconds": 400.0,
                  "notes": 1200, "favourite": False},
             ],
         }  # fmt: skip

@@ -10,6 +10,7 @@ import { Hands } from "../../jamd/web/page/hands.js";
 import { PLACES } from "../../jamd/web/page/keys.js";
 import { inWords, scaleOf } from "../../jamd/web/page/knobs.js";
 import { Lights } from "../../jamd/web/page/lights.js";
+import { Metronome, clicksOf, countIn } from "../../jamd/web/page/metronome.js";
 import { MidiOut } from "../../jamd/web/page/midiout.js";
 import { eventsOf, phrasesOf } from "../../jamd/web/page/playback.js";
 import { RollModel } from "../../jamd/web/page/rollmodel.js";
@@ -165,6 +166,35 @@ test("how long a turn still is, in bars and beats", () => {
   assert.equal(words(32, 40), "0 beats");
   assert.equal(words(24, 0, [6, 8]), "2 bars");
   assert.equal(words(null, 4), undefined);
+});
+
+test("the metronome clicks on the grid's beats, loud on the first", () => {
+  const beats = (more, from, to) =>
+    clicksOf(state(more), from, to).map(({ seconds, loud }) => [seconds, loud]);
+  assert.deepEqual(beats({}, 100, 102.1), [[100, true], [100.5, false], [101, false], [101.5, false], [102, true]]); // prettier-ignore
+  assert.deepEqual(beats({ metre: [3, 4], downbeat_step: 4 }, 100.1, 102.2), [[100.5, true], [101, false], [101.5, false], [102, true]]); // prettier-ignore
+  assert.deepEqual(beats({ metre: [6, 8] }, 100, 100.6), [[100, true], [100.25, false], [100.5, false]]); // prettier-ignore
+  assert.deepEqual(beats({ running: false }, 100, 110), []);
+});
+
+test("each beat is clicked once, and not where jamd clicks itself", () => {
+  let now = 100;
+  const heard = [];
+  const metronome = new Metronome(() => state(), () => now, ({ seconds }) => heard.push(seconds)); // prettier-ignore
+  metronome.on = true;
+  for (; now < 102; now += 0.037) metronome.go();
+  assert.deepEqual(heard, [100, 100.5, 101, 101.5, 102]);
+  metronome.heardOther();
+  for (; now < 104; now += 0.037) metronome.go();
+  assert.equal(heard.length, 5);
+  now = 7; // another session, whose clock began later
+  metronome.go();
+  metronome.go();
+});
+
+test("a bar is counted in at the tempo that is set", () => {
+  const clicks = countIn({ tempo: 60, metre: [3, 4] }, 5);
+  assert.deepEqual(clicks, [{ seconds: 5, loud: true }, { seconds: 6, loud: false }, { seconds: 7, loud: false }]); // prettier-ignore
 });
 
 test("the roll pairs strikes with their ends, open ones sound on", () => {

@@ -8,6 +8,7 @@ import { Keys, letters } from "./keys.js";
 import { Knobs } from "./knobs.js";
 import { Lights } from "./lights.js";
 import { Link, socketAddress } from "./link.js";
+import { Metronome } from "./metronome.js";
 import { MidiIn } from "./midiin.js";
 import { MidiOut } from "./midiout.js";
 import { LIMITER_SECONDS, Piano } from "./piano.js";
@@ -153,6 +154,7 @@ function received(word) {
 function toSound(word) {
   clock.read();
   const { part, bytes, seconds } = word;
+  if (part === "click") clicked();
   if (part === "jamd") lights.told(bytes, seconds);
   if (audio.state !== "running" && !midiOut.port) return; // not yet unlocked: shown, not heard
   if (midiOut.port && part !== "click") {
@@ -239,6 +241,7 @@ function showSynths() {
   const synths = midiIn.access ? MidiOut.names(midiIn.access) : [];
   select.replaceChildren(new Option("this page", ""), ...synths.map(({ id, name }) => new Option(name, id)));
   if (midiOut.port && !synths.some(({ id }) => id === midiOut.port?.id)) midiOut.choose(null, "");
+  clock.elsewhere = midiOut.port !== null;
   select.value = midiOut.port?.id ?? "";
   find("synths").hidden = !synths.length;
 }
@@ -246,15 +249,39 @@ find("synth").addEventListener("change", (event) => {
   hands.releaseAll(pageNow());
   piano.silence("jamd");
   midiOut.choose(midiIn.access, /** @type {HTMLSelectElement} */ (event.target).value);
+  clock.elsewhere = midiOut.port !== null;
 });
 
 find("volume").addEventListener("input", (event) => {
   piano.volume = Number(/** @type {HTMLInputElement} */ (event.target).value);
   showVolume();
 });
-find("click").addEventListener("change", (event) => {
-  piano.clicks = /** @type {HTMLInputElement} */ (event.target).checked;
+
+const metronome = new Metronome(
+  () => state,
+  () => clock.engineAt(pageNow()),
+  ({ seconds, loud }) => {
+    if (audio.state === "running") piano.play("click", [0x99, 37, loud ? 112 : 84], clock.audioAt(seconds));
+  },
+);
+metronome.start();
+const clickBox = /** @type {HTMLInputElement} */ (find("click"));
+clickBox.addEventListener("change", () => {
+  metronome.on = clickBox.checked;
+  piano.clicks = clickBox.checked;
+  if (!clickBox.checked) piano.silence("click");
 });
+click("count", () => {
+  piano.clicks = true;
+  metronome.countIn();
+});
+orders.set("Comma", () => find("count").click());
+
+/** jamd's own metronome is on: it is heard until one does not want it. */
+function clicked() {
+  if (!metronome.othersHeard) clickBox.checked = metronome.on = piano.clicks = true;
+  metronome.heardOther();
+}
 
 function showVolume() {
   find("volume").style.setProperty("--at", `${piano.volume * 100}%`);
@@ -379,6 +406,7 @@ function showTurn() {
   document.body.dataset.turn = state.turn;
   const words = turnInWords(state.turn);
   if (find("turn").textContent !== words) find("turn").textContent = words;
+  find("count").hidden = state.running;
 }
 
 /** @param {number | null} step */

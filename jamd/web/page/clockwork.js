@@ -24,6 +24,8 @@ export class Clockwork {
   #now;
   /** Seconds that the sound itself is late by after its instant on the audio clock, apart from the device. */
   addedLatency = 0;
+  /** Whether another than the page sounds, which is late by nothing that is known. */
+  elsewhere = false;
   /** @type {{currentTime: number, state: string, baseLatency?: number, outputLatency?: number} | null} */
   audio = null;
 
@@ -81,7 +83,7 @@ export class Clockwork {
 
   /** How late the ear is, after an instant of the audio clock. */
   get latency() {
-    if (!this.audio || this.audio.state !== "running") return 0;
+    if (this.elsewhere || !this.audio || this.audio.state !== "running") return 0;
     return (this.audio.outputLatency || this.audio.baseLatency || 0) + this.addedLatency;
   }
 

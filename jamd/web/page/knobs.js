@@ -83,6 +83,8 @@ export class Knobs {
   #model = null;
   /** @type {Map<string, number>} when each was last turned here */
   #ours = new Map();
+  /** @type {Map<string, Value>} */
+  #values = new Map();
 
   /**
    * @param {HTMLElement} knobs where the knobs go
@@ -136,13 +138,22 @@ export class Knobs {
   /** How it stands. @param {import("./words.js").State} state */
   show(state) {
     for (const [name, value] of Object.entries(state.knobs)) {
-      if (performance.now() - (this.#ours.get(name) ?? -Infinity) < OURS_MS) continue;
-      this.#controls.get(name)?.show(value);
+      this.#values.set(name, value);
+      const wait = (this.#ours.get(name) ?? -Infinity) + OURS_MS - performance.now();
+      if (wait > 0) setTimeout(() => this.#settle(name), wait);
+      else this.#controls.get(name)?.show(value);
     }
     const loop = this.#buttons.get("loop");
     loop?.setAttribute("aria-pressed", String(state.looping));
     if (this.#preset) this.#preset.value = state.preset ?? "";
     if (this.#model) this.#model.value = state.model ?? "";
+  }
+
+  /** It was turned here a while ago: what jamd made of it counts. @param {string} name */
+  #settle(name) {
+    const value = this.#values.get(name);
+    if (value === undefined || performance.now() - (this.#ours.get(name) ?? -Infinity) < OURS_MS - 5) return;
+    this.#controls.get(name)?.show(value);
   }
 
   /** @param {KnobWord} knob @param {number} digit */

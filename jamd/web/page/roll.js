@@ -127,6 +127,7 @@ export class Roll {
     pen.setTransform(dense, 0, 0, dense, 0, 0);
     this.#perBeat = (width - LEFT) / beats;
     const state = /** @type {State} */ (/** @type {unknown} */ ({ metre, downbeat_step: 0 }));
+    this.#low = this.#high = -1; // aim at once
     this.#paint(width, height, 0, beats, { beat, state });
   }
 
@@ -158,7 +159,7 @@ export class Roll {
     pen.beginPath();
     pen.rect(LEFT, 0, width - LEFT, height);
     pen.clip();
-    this.#bands(x, from, to, height, moment.beat);
+    this.#bands(x, from, to, height, moment);
     this.#lines(x, from, to, height, moment.state);
     for (const note of this.model.planned)
       if (note.start < to && (note.end ?? to) > from) this.#planned(note, x, y, row);
@@ -202,7 +203,7 @@ export class Roll {
     const spare = Math.max(0, LEAST_SEMITONES - (range.high - range.low + 5)) / 2;
     const low = range.low - 2 - Math.floor(spare);
     const high = range.high + 2 + Math.ceil(spare);
-    const share = this.#still.matches ? 1 : GLIDE;
+    const share = this.#still.matches || this.#high < 0 ? 1 : GLIDE;
     this.#low += (low - this.#low) * (low < this.#low || low - this.#low > 5 ? share : 0);
     this.#high += (high - this.#high) * (high > this.#high || this.#high - high > 5 ? share : 0);
   }
@@ -218,11 +219,12 @@ export class Roll {
     }
   }
 
-  /** @param {(beat: number) => number} x @param {number} from @param {number} to @param {number} height @param {number} now */
-  #bands(x, from, to, height, now) {
+  /** @param {(beat: number) => number} x @param {number} from @param {number} to @param {number} height @param {Moment} moment */
+  #bands(x, from, to, height, { beat: now, state }) {
     const { pen } = this;
     for (const { start, end, turn } of this.model.bands) {
-      const until = end ?? Math.max(now, start);
+      const known = state?.turn === turn && state.end_step ? state.end_step / 4 : 0; // how long it still is
+      const until = end ?? Math.max(now, start, known);
       if (turn === "wait" || start >= to || until <= from) continue;
       const part = turn === "call" ? "player" : turn === "duet" ? "bar" : "jamd";
       const left = Math.max(x(start), LEFT);

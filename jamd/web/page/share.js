@@ -254,7 +254,7 @@ export class Share {
   #row(session) {
     const row = document.createElement("li");
     const path = `/sessions/${encodeURIComponent(session.name)}.mid`;
-    const name = `${session.favourite ? "\u2605 " : ""}${session.begun || session.name}`;
+    const name = `${session.favourite ? "\u2605 " : ""}${session.begun.slice(0, 16).replace("T", " ")}`;
     const minutes = `${Math.floor(session.seconds / 60)}:${String(Math.floor(session.seconds % 60)).padStart(2, "0")}`;
     const play = document.createElement("button");
     play.type = "button";
