@@ -36,7 +36,8 @@ def jamd(*arguments: object) -> Result:
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that knows chords of a scale."""
     folder = tmp_path_factory.mktemp("start")
-    made = jamd("train", write_corpus(folder / "music"), "-o", folder / "start.safetensors", *SMALL)
+    apart = ("--runs", folder / "runs", "--no-cache")
+    made = jamd("train", write_corpus(folder / "music"), "-o", folder / "start.safetensors", *SMALL, *apart)
     assert made.exit_code == 0, made.output
     return folder / "start.safetensors"
 
