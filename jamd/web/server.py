@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
@@ -74,6 +75,7 @@ class Server:
         self._held = Held()
         self._history = History()
         self._hello: dict[str, Any] | None = None
+        self._names: tuple[Collection[str], Collection[str]] = ((), ())  # of presets and models
         self._now: dict[str, str] = {}  # the last state and the last plan, as lines
         self._odd = 0  # words of the engine that were none
 
@@ -90,7 +92,7 @@ class Server:
             return
         match kind:
             case "hello":
-                self._hello = word
+                self._hello, self._names = word, (word["presets"], word["models"])
                 for page in self._pages.values():
                     self._greet(page)
                 return
@@ -195,8 +197,8 @@ class Server:
         try:
             if not isinstance(message, str):
                 raise Refused("words are text")
-            hello = self._hello or {"presets": (), "models": ()}
-            self._do(page, words.from_page(message, hello["presets"], hello["models"]), seconds)
+            presets, models = self._names
+            self._do(page, words.from_page(message, presets, models), seconds)
         except Refused as error:
             self._refuse(page, str(error), seconds)
         return True
@@ -208,6 +210,8 @@ class Server:
             return
         if page.watches:
             raise Refused("this page only watches")
+        if self._hello is None:
+            raise Refused("jamd has not begun yet")
         match word:
             case Played(at_seconds, message):
                 done = self._play(at_seconds, self._held.play(page.number, message))

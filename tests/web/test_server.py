@@ -162,6 +162,9 @@ def test_a_page_hears_first_what_there_is(child: Child) -> None:
 def test_a_page_that_is_sooner_than_the_engine_waits_for_it(tmp_path: Path) -> None:
     with Child(tmp_path) as child, child.serving().page() as anna:
         assert anna.next() == {"type": "pages", "count": 1}
+        anna.play(*ON)
+        assert anna.next() == {"type": "refused", "why": "jamd has not begun yet"}
+        assert child.played() == []
         child.say(HELLO)
         assert [anna.next()["type"], anna.next()["type"]] == ["hello", "history"]
 
