@@ -558,6 +558,17 @@ def test_no_sideways_scroll_at_any_size(page: Page, size: tuple[int, int]) -> No
     until(lambda: len(found := page.evaluate(widths)) >= 10 and min(found) >= 30)
 
 
+@pytest.mark.parametrize("size", [(390, 844), (844, 390), (1280, 720)])
+def test_the_first_screen_has_the_call_and_the_piano(page: Page, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    for name in ("hear", "piano"):
+        until(lambda name=name: _bottom(page, name) <= size[1])
+
+
+def _bottom(page: Page, name: str) -> float:
+    return float(page.evaluate(f"document.getElementById('{name}').getBoundingClientRect().bottom"))
+
+
 def test_light_and_dark(page: Page) -> None:
     colours = []
     for scheme in ("light", "dark"):
