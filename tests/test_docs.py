@@ -35,7 +35,7 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<note>[^\n]*) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 A_COMMAND = re.compile(r"^(\$ )?(jamd|make|pip|python|sudo|git|cd|torchrun|jackd|fluidsynth)\b", re.MULTILINE)
-PLAYS_ON = {"listen"}
+PLAYS_ON = {"listen", "web"}
 """Commands that go on until Ctrl-C."""
 SHORTER = {
     "JAMD_TRAIN_EPOCHS": "1",
