@@ -27,7 +27,7 @@ def check(*command: str | Path) -> None:
 
 
 def tool(name: str) -> str:
-    found = shutil.which(name, path=str(HERE / "node_modules" / ".bin")) or shutil.which(name)
+    found = shutil.which(name, path=str(HERE / "node_modules" / ".bin"))  # another version has another form
     if found is None:
         pytest.skip(f"needs {name}: npm install --prefix tests/web")
     return found
