@@ -142,7 +142,7 @@ def value_of(name: str, value: Any) -> Value:
     if knob.choices:
         choice: Value = one_of(*knob.choices)(value)
         return choice
-    held = min(max(any_number(value), knob.low), knob.high)
+    held = float(min(max(any_number(value), knob.low), knob.high))
     return float(round(held)) if knob.whole else held
 
 
