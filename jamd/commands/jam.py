@@ -29,8 +29,9 @@ EXAMPLES = (
     ("jamd jam --call riff.mid -o riff-jam.mid", "with a call of your own"),
 )
 HELLO = """\
-Now with your own keyboard:
-  jamd listen            your synth plugged in, too
+Now you:
+  jamd web               on a page, with nothing plugged in
+  jamd listen            with your keyboard and your synth
   jamd listen --synth    or with FluidSynth
 """
 

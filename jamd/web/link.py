@@ -54,10 +54,15 @@ class Begin(Protocol):
 
 
 def begin_server() -> subprocess.Popen[str]:
-    """The real one. It ends when its standard input does."""
-    command = [sys.executable, "-P", "-m", "jamd.web.server"]
+    """The real one. It ends when its standard input does, and not by the terminal's Ctrl-C before that."""
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", bufsize=1
+        [sys.executable, "-P", "-m", "jamd.web.server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        bufsize=1,
+        start_new_session=True,
     )
 
 

@@ -32,7 +32,7 @@ SLACK_SECONDS = 1.5
 class Web(Process):
     """`jamd web`, with a home of its own, where there is no MIDI system."""
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, job: bool = False) -> None:
         self.record = home / "session.mid"
         command = [
             sys.executable,
@@ -46,7 +46,7 @@ class Web(Process):
             str(self.record),
         ]
         kept = {"HOME": str(home), "JACK_NO_START_SERVER": "1", "JACK_DEFAULT_SERVER": "none-here"}
-        super().__init__([*command, *options], kept, home)
+        super().__init__([*command, *options], kept, home, job=job)
         line = self.wait_for_line("the page is at", 30)
         self.address = line.split()[-1]
         self.wait_for_line("listening on the page", 30)
@@ -196,3 +196,16 @@ def test_a_knob_turned_on_one_page_moves_on_the_other(browser: Any, tmp_path: Pa
         page.get_by_role("combobox", name="Preset").select_option("blues")
         until(lambda: other.evaluate("jamd.state.preset") == "blues")
         until(lambda: other.evaluate("jamd.state.knobs.echo") == 1.2)
+
+
+def test_ctrl_c_in_the_terminal_ends_all_of_it_in_order(browser: Any, tmp_path: Path) -> None:
+    """It goes to whatever the terminal runs, the server would be among it."""
+    with Web(tmp_path, job=True) as web:
+        pages = Pages(browser, web)  # type: ignore[arg-type]
+        page = pages()
+        os.killpg(web.popen.pid, signal.SIGINT)
+        ended = web.wait(20)
+        assert ended.status == 0
+        assert "server" not in ended.stderr
+        until(lambda: not page.evaluate("jamd.connected"))
+        pages.close()
