@@ -23,7 +23,7 @@ from jamd.midi.ports import Port as AnyPort
 from jamd.options.ports import Cables
 from jamd.options.reload import Reloader
 from jamd.options.session import Asked
-from jamd.options.web import EARLY_SECONDS, Paging
+from jamd.options.web import EARLY_SECONDS, Paging, hello
 from jamd.sessions.profile_writer import Tonight
 from jamd.sessions.recorder import Recorder
 from jamd.sessions.trace import Trace
@@ -141,8 +141,7 @@ def _place(stack: ExitStack, asked: Asked, paging: Paging | None, record: Path |
         cables = stack.enter_context(asked.cabling.plugged(timing.clock_in, timing.send_clock))
     page = None
     if paging is not None:
-        models, presets = playing.model_names(), list(asked.config.presets)
-        page = stack.enter_context(paging.served(record, playing.model, models, presets, alone))
+        page = stack.enter_context(paging.served(record, playing.model))
     return Place(cables, page)
 
 
@@ -179,13 +178,9 @@ def _listen(
     if place.page is not None:
         from jamd.web.orders import Orders
 
-        place.page.heed = Orders(
-            engine.intake,
-            engine.inbox.put,
-            reloader.pick,
-            tuple(asked.config.presets),
-            tuple(asked.playing.model_names()),
-        ).heed
+        presets, models = tuple(asked.config.presets), tuple(asked.playing.model_names())
+        place.page.heeds = Orders(engine.intake, engine.inbox.put, reloader.pick, presets, models)
+        place.page.greet(hello(models, presets, place.cables is None))
     if place.cables is None:
         return f"the page ({asked.playing.model})"
     cables, timing, intake = place.cables, asked.timing, engine.intake

@@ -67,9 +67,11 @@ class Knob:
         actions."""
         if self.choices:
             return next((choice for choice in self.choices if choice == value), None)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        number = min(max(float(value), self.low), self.high)
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        number = float(min(max(value, self.low), self.high))
         return float(round(number)) if self.whole else number
 
     def after(self, value: Value) -> Value:

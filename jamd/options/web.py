@@ -37,16 +37,9 @@ class Paging:
     open_page: bool
 
     @contextmanager
-    def served(
-        self,
-        session: Path | None,
-        model: str,
-        models: Sequence[str],
-        presets: Sequence[str],
-        alone: bool,
-    ) -> Iterator[Link]:
-        """The page's link, its server running; `models` and `presets` are those to choose from. `alone`: the
-        page is what jamd is played on, and what sounds. Raises JamdError when it cannot be served."""
+    def served(self, session: Path | None, model: str) -> Iterator[Link]:
+        """The page's link, its server running: it lets pages in, which wait for `greet`. Raises JamdError
+        when it cannot be served."""
         from jamd.clock import SystemClock
         from jamd.system.logs import say
         from jamd.system.priority import model_cores
@@ -63,7 +56,6 @@ class Paging:
         }
         link = Link(settings, SystemClock(), model_cores())
         try:
-            link.greet(hello(models, presets, alone))
             address = address_of(self.host, link.port_number, token)
             say(f"the page is at {address}")
             if self.open_page and not shown(address):

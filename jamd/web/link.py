@@ -43,8 +43,16 @@ END_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 Word = Mapping[str, Any]
-Heed = Callable[[str], None]
-"""Takes a line of what pages say, on the link's thread. The server looked it through; it is not trusted."""
+
+
+class Heeds(Protocol):
+    """Takes what pages say, on the link's thread."""
+
+    def heed(self, line: str) -> None:
+        """A line of the server's. It looked it through; it is not trusted."""
+
+    def let_go(self) -> None:
+        """The server is gone: whatever its pages held is let go."""
 
 
 class Begin(Protocol):
@@ -80,7 +88,7 @@ class Link:
     ) -> None:
         """`settings` are the server's: see `jamd.web.server`. Raises JamdError when it cannot serve."""
         self._settings, self._clock = dict(settings), clock
-        self.heed: Heed = lambda line: None
+        self.heeds: Heeds | None = None
         """Who does what pages say, once there is an engine."""
         self._begin, self._cores = begin, cores
         self._waiting: SimpleQueue[Callable[[], Sequence[Word]] | None] = SimpleQueue()
@@ -163,7 +171,10 @@ class Link:
             stdout = self._process.stdout
             assert stdout is not None
             for line in stdout:
-                self.heed(line)
+                if self.heeds is not None:
+                    self.heeds.heed(line)
+            if self.heeds is not None:
+                self.heeds.let_go()
             if self._ended.is_set():
                 return
             _let_go(self._process)

@@ -12,9 +12,13 @@ from jamd.engine.desk import MODEL
 from jamd.engine.events import Event
 from jamd.engine.intake import Intake
 from jamd.web.checks import Refused
+from jamd.web.held import Held
 from jamd.web.words import Chosen, Played, from_child
 
 log = logging.getLogger(__name__)
+
+PAGES = 0
+"""All pages are one player here; who of them holds what, the server knows."""
 
 
 class Orders:
@@ -33,6 +37,7 @@ class Orders:
         there are."""
         self._intake, self._put, self._pick = intake, put, pick
         self._presets, self._models = presets, models
+        self._held = Held()  # by the pages of this server
 
     def heed(self, line: str) -> None:
         """Do as it says."""
@@ -43,7 +48,8 @@ class Orders:
             return
         match word:
             case Played(seconds, data):
-                self._intake.receive_at(mido.Message.from_bytes(data), seconds)
+                for each in self._held.play(PAGES, data):
+                    self._intake.receive_at(mido.Message.from_bytes(each), seconds)
             case Turned():
                 self._put(word)
             case Chosen("model", name):
@@ -52,3 +58,8 @@ class Orders:
                 self._pick(name)
             case _:  # how many pages there are
                 pass
+
+    def let_go(self) -> None:
+        """The server is gone, and nobody will say what is let go: so all is let go now."""
+        for each in self._held.release(PAGES):
+            self._intake.receive(mido.Message.from_bytes(each))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,9 +73,9 @@ def wait_for(look: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def linked(server: Server, heed: Callable[[str], None] = lambda line: None) -> Iterator[Link]:
+def linked(server: Server, heeds: Any = None) -> Iterator[Link]:
     link = Link({"host": "127.0.0.1", "port": 0}, SystemClock(), begin=server)
-    link.heed = heed
+    link.heeds = heeds
     try:
         yield link
     finally:
@@ -168,20 +167,26 @@ class Heeded:
 
 
 def test_what_a_hand_does_comes_in_with_its_instant(server: Server) -> None:
-    heeded, came = Heeded(), threading.Event()
-    now = SystemClock().now()
-
-    def heed(line: str) -> None:
-        heeded.orders.heed(line)
-        came.set()
-
-    with linked(server, heed) as link:
+    heeded, now = Heeded(), SystemClock().now()
+    with linked(server, heeded.orders) as link:
         link.say(json.dumps({"type": "midi", "seconds": now, "bytes": [144, 60, 90]}))
-        assert came.wait(PATIENCE_SECONDS)
-    (received,) = heeded.after()
+        (received,) = wait_for(heeded.after)
     assert isinstance(received, Received)
     assert received.message == mido.Message("note_on", note=60, velocity=90)
     assert received.seconds == pytest.approx(now)
+
+
+def test_what_pages_hold_is_let_go_when_their_server_dies(server: Server) -> None:
+    """Nobody else would: the next server does not know of it."""
+    heeded = Heeded()
+    with linked(server, heeded.orders) as link:
+        now = SystemClock().now()
+        link.say(json.dumps({"type": "midi", "seconds": now, "bytes": [144, 60, 90]}))
+        link.say(json.dumps({"type": "midi", "seconds": now, "bytes": [176, 64, 127]}))
+        assert len(wait_for(lambda: heeded.intake.inbox.qsize() == 2 and heeded.after())) == 2
+        link.say("die")
+        ends = wait_for(lambda: heeded.intake.inbox.qsize() == 2 and heeded.after())
+    assert [event.message.bytes() for event in ends] == [[128, 60, 64], [176, 64, 0]]
 
 
 def test_knobs_presses_presets_and_models_are_orders() -> None:
