@@ -1,9 +1,10 @@
 """How well in time a page is: `python -m tests.bench.page [--onsets 500] [--engine]`.
 
-jamd carries on alone at 150 BPM, densely, on a page in a real Chromium. Of each note that the page sounds it is
-told where it begins on the audio clock, against the instant that the engine meant, by the page's own clocks,
-and whether it came too late to be placed. With --engine: how late the engine sent, by its own account, with a
-page that draws and without any, in turn, twice. Take no screenshot meanwhile: one holds up the page.
+jamd carries on alone at 150 BPM, densely, on a page in a real Chromium. Of each note that the page sounds it
+is told where it begins on the audio clock, against the instant that the engine meant, by the page's own
+clocks, and whether it came too late to be placed. With --engine: how late the engine sent, by its own
+account, with a page that draws and without any, in turn, twice. Take no screenshot meanwhile: one holds up
+the page.
 """
 
 from __future__ import annotations
