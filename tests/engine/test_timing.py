@@ -56,7 +56,7 @@ def test_the_click_counts_as_the_metre_is_counted(metre: str, steps: int) -> Non
 def test_a_bar_begins_with_a_louder_click() -> None:
     sent: list[mido.Message] = []
     three = Transport(120, Metre(3, 4))
-    metronome = Metronome(Click(76, 9), sent.append, early_seconds=0.0)
+    metronome = Metronome(Click(76, 9), lambda message, due: sent.append(message), early_seconds=0.0)
     metronome.begin(0, three)
     metronome.advance(three, three.seconds_at(23))
     velocities = [message.velocity for message in sent if message.type == "note_on"]
@@ -149,7 +149,7 @@ def test_a_tempo_turned_before_the_first_note_leaves_the_grid_at_its_beginning()
 
 def test_a_click_that_sounds_when_the_grid_stands_is_ended() -> None:
     sent: list[mido.Message] = []
-    metronome = Metronome(Click(76, 0), sent.append, early_seconds=0.0)
+    metronome = Metronome(Click(76, 0), lambda message, due: sent.append(message), early_seconds=0.0)
     metronome.begin(0, FOUR)
     metronome.advance(FOUR, 0.03)
     metronome.stop()

@@ -223,7 +223,7 @@ def test_a_track_without_an_end_event_is_read(tmp_path: Path) -> None:
         (file_of(), "has no notes"),
         (file_of(END), "has no notes"),
         (file_of(MIDDLE_C + END)[:-6], "cut short"),
-        (file_of(MIDDLE_C + END)[:20], "it ends after 0 of 1 tracks"),
+        (file_of(MIDDLE_C + END)[:20], "it ends after 0 of 1 track"),
         (file_of(MIDDLE_C + END, MIDDLE_C + END)[: -4 - len(MIDDLE_C + END)], "it ends after 1 of 2 tracks"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(200), "does not begin with MThd"),
         (bytes(range(256)) * 8, "does not begin with MThd"),
