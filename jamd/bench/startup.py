@@ -34,7 +34,7 @@ def seconds_until_listening(options: Sequence[str]) -> float:
     with in_order(), tempfile.TemporaryDirectory() as folder:
         (config := Path(folder, "empty.toml")).touch()
         jamd = [sys.executable, "-P", "-m", "jamd"]  # -P: in the sources' folder, jamd/ is not all of it
-        command = [*jamd, "listen", "--config", str(config), "--no-record", "--quiet"]
+        command = [*jamd, "listen", "--config", str(config), "--no-record", "--quiet", "--virtual"]
         began = time.perf_counter()
         with subprocess.Popen(
             [*command, *options],
@@ -48,7 +48,7 @@ def seconds_until_listening(options: Sequence[str]) -> float:
             too_long.start()
             try:
                 assert listen.stdout is not None
-                line = listen.stdout.readline()
+                line = next((line for line in listen.stdout if line.startswith(LISTENING)), "")
                 took = time.perf_counter() - began
                 listen.terminate()
                 _, said = listen.communicate()
@@ -58,7 +58,7 @@ def seconds_until_listening(options: Sequence[str]) -> float:
                     listen.terminate()
                     listen.wait(CLOSE_SECONDS)
                 listen.kill()
-    if not line.startswith(LISTENING):
+    if not line:
         reason = said.strip().splitlines()[-1:] or ["it said nothing"]
         raise JamdError(f"jamd listen did not start: {reason[0]}")
     return took

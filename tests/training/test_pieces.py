@@ -135,7 +135,7 @@ def test_seconds_follow_the_tempo_changes() -> None:
         (beats.BEATS_SUFFIX, "onset,beat\n1.0,1\n1.0,2", "line 3: the beat does not come after"),
         (beats.BEATS_SUFFIX, "onset,beat\n1.0,1\n1.5", "line 3: it has not as many columns"),
         (beats.BEATS_SUFFIX, "onset,bar\n1.0,1\n1.5,2", "has no column beat"),
-        (beats.BEATS_SUFFIX, "onset,beat\n1.0,1", "holds 1 beats; at least 2"),
+        (beats.BEATS_SUFFIX, "onset,beat\n1.0,1", "holds 1 beat; at least 2"),
         (beats.BEATS_SUFFIX, "", "has no column beat, onset"),
         (beats.BEATS_SUFFIX, 'onset,beat\n1.0,"1\n', "is not a table"),
         (beats.BEATS_SUFFIX, "onset,beat\n" + "1.0,1\n" * 900_000, "is too large for one piece"),

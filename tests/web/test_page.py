@@ -184,10 +184,10 @@ def test_hear_a_call_plays_it_as_by_hand(opened: Pages, fresh: FakeJamd) -> None
     until(lambda: len(fresh.midi) == 28, 6)
     strikes = [word for word in fresh.of_type("midi") if word["bytes"][0] == 0x90]
     beats = [(word["seconds"] - strikes[0]["seconds"]) * 4 for word in strikes]
-    assert beats == pytest.approx([0, 0, 1.5, 2, 2, 2.5, 3, 4, 4, 5, 5.5, 5.5, 6, 6.5], abs=2e-3)
+    assert beats == pytest.approx([0, 0, 1.5, 2, 2, 2.5, 3, 4, 4, 5, 5.5, 5.5, 6, 6.5], abs=2e-2)
     for word in fresh.of_type("midi"):  # each is told when it is, not before
         assert -0.02 < word["arrived"] - word["seconds"] < 0.25
-    assert page.evaluate("jamd.state.held") == []
+    until(lambda: page.evaluate("jamd.state.held") == [])
 
 
 # ---- hands
