@@ -53,7 +53,7 @@ $(VENV)/all.stamp: $(VENV)/jam.stamp
 
 $(VENV)/test.stamp: $(VENV)/jam.stamp
 	$(PIP) -e '.[test]'
-	-@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/web
+	-@! command -v npm >/dev/null || npm install --fetch-timeout=20000 --fetch-retries=1 --silent --no-audit --no-fund --no-package-lock --prefix tests/web
 	@touch $@
 
 # $(call packages,NAMES): install Debian packages where the caller may, else say the one line to run and fail.
