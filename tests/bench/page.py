@@ -50,10 +50,11 @@ def onsets(browser: Any, count: int) -> None:
             time.sleep(1.0)
             rows = page.evaluate(SCHEDULED)[:count]
     off = 1000 * np.array([abs(audio - meant) for _, audio, late, meant in rows if not late])
-    late = sum(bool(late) for _, _, late, _ in rows)
+    late = 1000 * np.array([audio - meant for _, audio, late, meant in rows if late])
     print(f"{len(rows)} onsets: off their instant on the audio clock, by the page's own clocks, ", end="")
     print(f"median {np.median(off):.3f} ms, 99 % {np.percentile(off, 99):.3f}, at most {off.max():.3f}")
-    print(f"came too late to be placed: {late} ({late / len(rows):.1%})")
+    print(f"came too late to be placed: {len(late)} ({len(late) / len(rows):.1%})", end="")
+    print(f", by {np.median(late):.1f} ms (median), at most {late.max():.1f}" if len(late) else "")
 
 
 def engine_lateness(browser: Any, with_page: bool) -> str:
